@@ -1,0 +1,92 @@
+// Gathers what is owed into a numbered Ready, and decides what may overtake the fsync (diss. §10.2.1).
+import type { Entry } from "./entry.ts";
+import type { Message } from "./messages.ts";
+import type { HardState, Ready, SoftState } from "./ready.ts";
+import { pump } from "./replication.ts";
+import type { RaftState } from "./state.ts";
+
+export class Outbox {
+  readonly #raft: RaftState;
+  #number = 0;
+  #softState: SoftState;
+
+  constructor(raft: RaftState) {
+    this.#raft = raft;
+    this.#softState = { role: raft.role, currentTerm: raft.currentTerm, leaderId: raft.leaderId };
+  }
+
+  take(): Ready | null {
+    const raft = this.#raft;
+    if (raft.leadership !== null) pump(raft);
+    const hardState = this.#takeHardState();
+    const entries = raft.log.takeUnpersisted();
+    const committed = this.#takeCommitted();
+    raft.configurations.forgetBefore(raft.lastApplied);
+    const configurations = raft.configurations.takeChange();
+    const softState = this.#takeSoftState();
+    const { messages, readStates: reads } = raft;
+    const persists = hardState !== null || entries.length > 0 || configurations !== null;
+    const owed = persists || committed.length > 0 || messages.length > 0 || reads.length > 0 ||
+      softState !== null;
+    if (!owed) return null;
+
+    raft.messages = [];
+    raft.readStates = [];
+    const number = ++this.#number;
+    // Before this Ready joins the outstanding ones: its own term may be the one that is not durable yet.
+    const mayOvertake = (message: Message) =>
+      message.type === "AppendEntries" && raft.durableTerm === raft.currentTerm &&
+      message.term === raft.currentTerm;
+    if (persists) raft.outstanding.push({ number, at: raft.now, term: raft.currentTerm });
+    return {
+      number,
+      hardState,
+      entries,
+      configurations,
+      messages: messages.filter(mayOvertake),
+      messagesAfterPersist: messages.filter((message) => !mayOvertake(message)),
+      committed,
+      reads,
+      softState,
+    };
+  }
+
+  /** Everything up to Ready `number` is durable. */
+  persisted(number: number): void {
+    const raft = this.#raft;
+    while (raft.outstanding[0] !== undefined && raft.outstanding[0].number <= number) {
+      raft.durableTerm = Math.max(raft.durableTerm, raft.outstanding[0].term);
+      raft.outstanding.shift();
+    }
+  }
+
+  #takeHardState(): HardState | null {
+    const raft = this.#raft;
+    const { currentTerm, votedFor } = raft;
+    if (currentTerm === raft.handedTerm && votedFor === raft.handedVote) return null;
+    raft.handedTerm = currentTerm;
+    raft.handedVote = votedFor;
+    return { currentTerm, votedFor };
+  }
+
+  /** Never past what is durable in one's own log. */
+  #takeCommitted(): readonly Entry[] {
+    const raft = this.#raft;
+    const to = Math.min(raft.commitIndex, raft.log.durableIndex);
+    if (to <= raft.lastApplied) return [];
+    const entries = raft.log.entries(raft.lastApplied + 1, to, raft.options.maxCommittedBytes);
+    raft.lastApplied += entries.length;
+    raft.log.trim(raft.lastApplied);
+    return entries;
+  }
+
+  #takeSoftState(): SoftState | null {
+    const { role, currentTerm, leaderId } = this.#raft;
+    const before = this.#softState;
+    if (role === before.role && currentTerm === before.currentTerm && leaderId === before.leaderId) {
+      return null;
+    }
+    this.#softState = { role, currentTerm, leaderId };
+    return this.#softState;
+  }
+}

@@ -1,0 +1,120 @@
+// What a leader knows of one follower, and the bounded window of what is on its way to it (Raft figure 2 "nextIndex[],
+// matchIndex[]"; pipelining: diss. §10.2.1).
+
+/** One AppendEntries with entries that was not acknowledged yet. */
+type Inflight = { readonly lastIndex: number; readonly bytes: number; readonly sentAt: number };
+
+export class Progress {
+  /** Highest index known to be durable there and equal to ours. Never falls within a term. */
+  matchIndex = 0;
+  /** Next index to send; > matchIndex. */
+  nextIndex: number;
+  /** probe: looking for where the logs agree, one message at a time; replicate: pipelining from there. */
+  state: "probe" | "replicate" = "probe";
+  /** In probe: when the outstanding probe was sent; null = none is out. */
+  probeSentAt: number | null = null;
+  /** When it was last heard from in this term; null = never. */
+  lastContact: number | null = null;
+  /** Latest round sent to it, and the latest that it echoed with the time that round had been sent. */
+  sentRound = 0;
+  ackedRound = 0;
+  ackedSentAt = -Infinity;
+  /** When the last message was sent to it. */
+  sentAt = -Infinity;
+  /** Share of the latest messages that were answered, 0 to 1: what a thrifty leader may count on. */
+  answered = 1;
+  /** The largest leaderCommit that it can have taken over from what was sent. */
+  sentCommit = 0;
+  /**
+   * How long to wait for an acknowledgement before sending again: three times what one usually takes, so that a follower
+   * that is slow under load is not sent everything twice; doubles while nothing comes of it.
+   */
+  retransmitMs: number;
+
+  readonly #minRetransmitMs: number;
+  /** Moving average of the time from sending entries to their acknowledgement, ms; 0 = none measured. */
+  #usualMs = 0;
+  #inflight: Inflight[] = [];
+  #inflightBytes = 0;
+
+  constructor(nextIndex: number, retransmitMs: number) {
+    this.nextIndex = nextIndex;
+    this.retransmitMs = retransmitMs;
+    this.#minRetransmitMs = retransmitMs;
+  }
+
+  get usualMs(): number {
+    return this.#usualMs;
+  }
+
+  get inflightMessages(): number {
+    return this.#inflight.length;
+  }
+
+  get inflightBytes(): number {
+    return this.#inflightBytes;
+  }
+
+  /** Entries up to lastIndex are on their way. */
+  sent(lastIndex: number, bytes: number, now: number): void {
+    this.#inflight.push({ lastIndex, bytes, sentAt: now });
+    this.#inflightBytes += bytes;
+    this.nextIndex = lastIndex + 1;
+  }
+
+  /** The follower holds everything up to `matchIndex`. Returns whether that was news. */
+  acknowledged(matchIndex: number, now: number): boolean {
+    const news = matchIndex > this.matchIndex;
+    if (news) this.matchIndex = matchIndex;
+    let arrived = 0;
+    let sentAt = now;
+    while (arrived < this.#inflight.length && this.#inflight[arrived]!.lastIndex <= this.matchIndex) {
+      this.#inflightBytes -= this.#inflight[arrived]!.bytes;
+      sentAt = this.#inflight[arrived]!.sentAt;
+      arrived++;
+    }
+    if (arrived > 0) {
+      // What was given up is no longer in flight, so that only first sendings are measured (Karn).
+      this.#usualMs += (now - sentAt - this.#usualMs) / (this.#usualMs === 0 ? 1 : 8);
+      this.#inflight = this.#inflight.slice(arrived);
+    }
+    if (news) this.retransmitMs = Math.max(this.#minRetransmitMs, 3 * this.#usualMs);
+    if (this.nextIndex <= this.matchIndex) this.nextIndex = this.matchIndex + 1;
+    return news;
+  }
+
+  /** One more message that may be answered, or an answer to one: an average over about the last twenty. */
+  noteSent(now: number): void {
+    this.sentAt = now;
+    this.answered *= 0.95;
+  }
+
+  noteAnswered(): void {
+    this.answered = Math.min(1, this.answered + 0.05);
+  }
+
+  /** Falls back to one message at a time from `nextIndex`; what was in flight no longer counts. */
+  becomeProbe(nextIndex: number): void {
+    this.state = "probe";
+    this.nextIndex = Math.max(nextIndex, this.matchIndex + 1);
+    this.probeSentAt = null;
+    this.#inflight = [];
+    this.#inflightBytes = 0;
+  }
+
+  becomeReplicate(): void {
+    this.state = "replicate";
+    this.probeSentAt = null;
+    this.nextIndex = this.matchIndex + 1;
+    this.#inflight = [];
+    this.#inflightBytes = 0;
+  }
+
+  /** Whether what was sent has gone unanswered for too long; then the next wait is twice as long, up to `maxMs`. */
+  isOverdue(now: number, maxMs: number): boolean {
+    const since = this.state === "probe" ? this.probeSentAt : this.#inflight[0]?.sentAt ?? null;
+    if (since === null || now - since < Math.min(this.retransmitMs, maxMs)) return false;
+    this.retransmitMs = Math.min(this.retransmitMs * 2, maxMs);
+    return true;
+  }
+}

@@ -1,0 +1,92 @@
+// No retry storms (known bug 40): under loss, and with a follower that answers nothing, messages stay bounded.
+import { describe, test } from "bun:test";
+import { assert } from "@std/assert";
+import { firstConfiguration } from "../../lib/raft/mod.ts";
+import { ScriptWorld } from "../scripts/world.ts";
+import { seededRandom } from "../support/random.ts";
+
+/** Ten virtual seconds of three cores under load, each message lost with this probability; returns what it cost. */
+function cost(
+  loss: (from: string, to: string) => number,
+): { messages: number; committed: number; bytes: number } {
+  const random = seededRandom(40);
+  const world = new ScriptWorld({ random });
+  const ids = ["n1", "n2", "n3"];
+  for (const id of ids) world.add(id, firstConfiguration(ids));
+  let messages = 0;
+  let bytes = 0;
+  for (let tick = 0; tick < 1000; tick++) {
+    for (const node of world.nodes.values()) {
+      node.now += 10;
+      world.step(node.id, { type: "tick" });
+      if (tick % 5 === 0 && node.raft?.status().role === "leader") {
+        node.raft.propose({ type: "command", data: new Uint8Array(1000) });
+        world.drain(node);
+      }
+    }
+    // One tick is one way over the wire.
+    for (const wire of world.wire.splice(0)) {
+      messages++;
+      if (wire.message.type === "AppendEntries") bytes += wire.message.entries.length * 1000;
+      if (random() >= loss(wire.message.from, wire.message.to)) world.deliver(wire);
+      world.trace.length = 0;
+    }
+  }
+  return { messages, committed: world.ledger.committedIndex, bytes };
+}
+
+describe("what is lost is sent again, but not in a storm", () => {
+  test("40 % loss: messages and bytes per committed entry stay bounded", () => {
+    const { messages, committed, bytes } = cost(() => 0.4);
+    assert(committed > 60, `${committed} entries were committed`);
+    assert(messages / committed < 8, `${messages} messages for ${committed} entries`);
+    assert(bytes / committed < 6500, `${bytes} bytes for ${committed} entries`);
+  });
+
+  test("a follower that is gone costs heartbeats only", () => {
+    const whole = cost(() => 0);
+    const without = cost((from, to) => from === "n3" || to === "n3" ? 1 : 0);
+    assert(without.committed > 150);
+    // Two heartbeats' worth of messages more for a pre-vote now and then; no entries for the one that is gone.
+    assert(
+      without.messages < whole.messages,
+      `${without.messages} messages, ${whole.messages} with all there`,
+    );
+    assert(without.bytes < whole.bytes * 0.6, `${without.bytes} bytes, ${whole.bytes} with all there`);
+  });
+
+  test("a hole in a full window is filled once: late rejections of what came after it do not open it again", () => {
+    const world = new ScriptWorld({ maxMessageBytes: 1 });
+    const ids = ["n1", "n2", "n3"];
+    for (const id of ids) world.add(id, firstConfiguration(ids));
+    world.campaign("n1");
+    world.stabilize();
+    const leader = world.node("n1");
+    for (let entry = 0; entry < 200; entry++) {
+      leader.raft?.propose({ type: "command", data: new Uint8Array(10) });
+    }
+    world.drain(leader);
+    // The third of two hundred messages to n2 is lost; rejections of those behind it come late, two a tick.
+    const toN2 = world.wire.filter(({ message }) => message.to === "n2");
+    world.wire = world.wire.filter((wire) => wire !== toN2[2]);
+    let sent = 0;
+    for (let tick = 0; tick < 200; tick++) {
+      for (const node of world.nodes.values()) {
+        node.now += 10;
+        world.step(node.id, { type: "tick" });
+      }
+      const isLate = ({ message }: typeof world.wire[number]) =>
+        message.type === "AppendEntriesReply" && !message.success;
+      const late = world.wire.filter(isLate);
+      const now = [...world.wire.filter((wire) => !isLate(wire)), ...late.splice(0, 2)];
+      world.wire = late;
+      for (const wire of now) {
+        if (wire.message.to === "n2" && wire.message.type === "AppendEntries") sent++;
+        world.deliver(wire);
+      }
+      world.trace.length = 0;
+    }
+    assert(world.raft("n2").status().last.index === 201, "n2 has everything");
+    assert(sent < 500, `${sent} messages to fill one hole in 200`);
+  });
+});
