@@ -1,0 +1,3 @@
+// Gossip's public face.
+export * from "./gossip.ts";
+export type * from "./news.ts";
