@@ -1,0 +1,153 @@
+// A node that wants to be let into a cluster (design §5): it asks every member it can reach until it is one in the role it
+// wishes, adopts whose cluster it is once a member said so, and lets the log bring it up. Idempotent: a lost word is said again.
+import { idOf, isMember, isVoter, type ReplicaId } from "../raft/mod.ts";
+import type { ConfigurationAt } from "../raft/mod.ts";
+import type { LocalIdentity } from "./identity.ts";
+import type { JoinOutcome, MemberRole } from "./membership-messages.ts";
+import type { NodeRecord } from "./node-record.ts";
+import type { Links, Log } from "./ports.ts";
+
+const repeatMs = 100;
+
+export type AdmissionOptions = {
+  readonly identity: LocalIdentity;
+  readonly links: Links;
+  readonly log: Log;
+  /** What this node was started as. */
+  readonly role: MemberRole;
+  /** It was told to join, or has found a cluster that goes on without it. */
+  readonly mayAsk: () => boolean;
+  readonly ask: (peer: ReplicaId, role: MemberRole) => void;
+  /** Before that is written: false = this node is just forming a cluster after all. */
+  readonly hold: () => boolean;
+  /** Whose cluster it is, is durable: the replica may take part. */
+  readonly onAdopted: () => void;
+  readonly guard: (task: () => void) => void;
+  readonly fail: (message: string) => void;
+};
+
+/** Whether this node has been a member, as it wished to be, once; only then it may conclude that it was removed. */
+export function hasEntered({ started, entered, record }: NodeRecord, self: ReplicaId): boolean {
+  return started && (entered !== undefined || record?.includes(self) === true);
+}
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  #leader: ReplicaId | null = null;
+  #askedAt = -Infinity;
+  #saving = false;
+  #caughtUp = false;
+  #why = "no member of the cluster answers yet";
+  #said = "";
+  /** Index of a committed configuration that had this node as a member; null = not known of any. */
+  #memberSince: number | null = null;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  get entered(): boolean {
+    const { identity } = this.#options;
+    return hasEntered(identity.node, identity.replica);
+  }
+
+  /** It has caught up with the log once: what it reads locally is worth something. */
+  get caughtUp(): boolean {
+    return this.entered || this.#caughtUp;
+  }
+
+  get memberSince(): number | null {
+    return this.#memberSince;
+  }
+
+  get waitingFor(): string {
+    return this.#why;
+  }
+
+  get role(): MemberRole {
+    return this.#options.identity.node.role ?? this.#options.role;
+  }
+
+  /** `committed` is the newest configuration that this node itself knows to be committed; null = it has no log yet. */
+  tick(now: number, committed: ConfigurationAt | null): void {
+    const { identity, links, ask, mayAsk } = this.#options;
+    if (this.entered || this.#saving) return;
+    if (committed !== null) this.#maybeEnter(committed);
+    if (this.entered || this.#saving || !mayAsk() || now - this.#askedAt < repeatMs) return;
+    this.#askedAt = now;
+    const cluster = identity.clusterId;
+    // A link may be older than the cluster at its other end: then no cluster is known of it.
+    const members = links.connected().filter(({ clusterId }) =>
+      clusterId === null || cluster === null || clusterId === cluster
+    );
+    const leader = members.find(({ replica }) => replica === this.#leader);
+    for (const { replica } of leader === undefined ? members : [leader]) ask(replica, this.role);
+    this.#leader = null;
+    if (members.length === 0) this.#explain("no member of the cluster answers yet");
+  }
+
+  reply(from: ReplicaId, outcome: JoinOutcome): void {
+    const { links, identity } = this.#options;
+    if (this.entered) return;
+    switch (outcome.type) {
+      case "elsewhere":
+        this.#leader = outcome.leaderId;
+        for (const url of outcome.urls) links.dial(url);
+        if (outcome.leaderId === null) this.#explain(`${idOf(from)} knows of no leader just now`);
+        return;
+      case "wait":
+        this.#leader = from;
+        return this.#explain(outcome.why);
+      case "refused":
+        return this.#explain(`refused: ${outcome.why}`);
+      case "admitted":
+        if (identity.clusterId !== null && outcome.clusterId !== identity.clusterId) return;
+        this.#leader = from;
+        this.#memberSince = Math.max(this.#memberSince ?? 0, outcome.index);
+        this.#caughtUp ||= outcome.caughtUp;
+        this.#explain(outcome.progress === "" ? "is about to take part" : outcome.progress);
+        if (identity.node.started) {
+          if (outcome.role !== null && identity.node.role === undefined) this.#save({ role: outcome.role });
+        } else this.#adopt(outcome);
+    }
+  }
+
+  /** People's word on the role goes before the node's own; it is kept, since it is asked again after a restart. */
+  #adopt({ clusterId, record, role }: Extract<JoinOutcome, { type: "admitted" }>): void {
+    const { log, hold, onAdopted } = this.#options;
+    if (this.#saving || !hold()) return;
+    log("info", "admitted to a cluster: the log is being copied", { clusterId });
+    const change = { clusterId, record, started: true, ...role === null ? {} : { role } };
+    this.#save(change, onAdopted);
+  }
+
+  #maybeEnter({ index, configuration }: ConfigurationAt): void {
+    const { identity, log } = this.#options;
+    if (!identity.node.started || !isMember(configuration, identity.replica)) return;
+    const votes = isVoter(configuration, identity.replica);
+    if (!votes && (this.role !== "learner" || !this.#caughtUp)) return;
+    this.#save({ entered: index }, () => log("info", `takes part as a ${votes ? "voter" : "learner"}`));
+  }
+
+  #save(change: Partial<NodeRecord>, then: () => void = () => {}): void {
+    if (this.#saving) return;
+    const { identity, guard, fail } = this.#options;
+    this.#saving = true;
+    identity.save(change, (error) => {
+      guard(() => {
+        this.#saving = false;
+        if (error !== null) return fail(`the log cannot be written: ${error.message}`);
+        then();
+      });
+    });
+  }
+
+  #explain(why: string): void {
+    this.#why = why;
+    // Numbers change all the time; a new kind of reason is worth a line.
+    const kind = why.replaceAll(/\d+/g, "n");
+    if (kind === this.#said) return;
+    this.#said = kind;
+    this.#options.log(why.startsWith("refused") ? "error" : "info", `joining: ${why}`);
+  }
+}

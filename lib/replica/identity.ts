@@ -1,0 +1,119 @@
+// Who this node is, durably (design §5): the id that people chose, the incarnation that this data folder drew once, and
+// a count of its starts. Claimed before anything is said to anybody.
+import { idOf, type ReplicaId, replicaId } from "../raft/mod.ts";
+import { type Boot, Boots } from "./boots.ts";
+import type { DurableLog, NodeRecord } from "./durable-log.ts";
+import type { PeerIdentity, Random } from "./ports.ts";
+
+export type ClaimOptions = {
+  readonly durableLog: DurableLog;
+  /** The id that was asked for; null = the one on disk, or a new one. */
+  readonly id: string | null;
+  readonly random: Random;
+};
+
+export type Claim =
+  | { readonly ok: true; readonly identity: LocalIdentity }
+  /** `message` is a sentence for people. `io`: the disk failed, the process has to end. */
+  | { readonly ok: false; readonly reason: "other_id" | "io"; readonly message: string };
+
+/** Counts this start durably, then calls `done`, once: perhaps before it returns. */
+export function claimIdentity({ durableLog, id, random }: ClaimOptions, done: (claim: Claim) => void): void {
+  const before = durableLog.node();
+  if (before !== null && id !== null && before.id !== id) {
+    const message = `this data folder belongs to node "${before.id}", not to "${id}": ` +
+      `start it as ${before.id}, or give another data folder`;
+    return done({ ok: false, reason: "other_id", message });
+  }
+  const node: NodeRecord = before === null
+    ? {
+      id: id ?? `n-${word(random, 8).toLowerCase()}`,
+      incarnation: word(random, 16),
+      bootCount: 1,
+      clusterId: null,
+      record: null,
+      started: false,
+      peerBoots: {},
+    }
+    : { ...before, bootCount: before.bootCount + 1 };
+  durableLog.saveNode(node, (error) => {
+    if (error === null) done({ ok: true, identity: new LocalIdentity(durableLog, node, word(random, 16)) });
+    else done({ ok: false, reason: "io", message: `the log cannot be written: ${error.message}` });
+  });
+}
+
+export class LocalIdentity {
+  /** Tells this process from another one with a copy of the same data folder. */
+  readonly nonce: string;
+  readonly #durableLog: DurableLog;
+  readonly #boots: Boots;
+  #node: NodeRecord;
+  /** The same with what is being made durable. */
+  #saving: NodeRecord;
+
+  constructor(durableLog: DurableLog, node: NodeRecord, nonce: string) {
+    this.#durableLog = durableLog;
+    this.#node = this.#saving = node;
+    this.nonce = nonce;
+    this.#boots = new Boots(node.peerBoots);
+  }
+
+  get id(): string {
+    return this.#node.id;
+  }
+
+  get replica(): ReplicaId {
+    return replicaId(this.#node.id, this.#node.incarnation);
+  }
+
+  get bootCount(): number {
+    return this.#node.bootCount;
+  }
+
+  /** null until this node has started in a cluster. */
+  get clusterId(): string | null {
+    return this.#node.started ? this.#node.clusterId : null;
+  }
+
+  get node(): NodeRecord {
+    return this.#node;
+  }
+
+  /** What the handshake of a link shows of this node. */
+  peerIdentity(url: string, version: string): PeerIdentity {
+    const { replica, clusterId, bootCount, nonce } = this;
+    return { replica, clusterId, bootCount, nonce, url, version };
+  }
+
+  /** Whether a peer may be linked, judged by what was seen of it before; `reason` is a sentence. */
+  admit(peer: Boot): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
+    if (idOf(peer.replica) === this.id && (peer.replica !== this.replica || peer.nonce !== this.nonce)) {
+      return { ok: false, reason: `another node calls itself ${this.id} too` };
+    }
+    const reason = this.#boots.admit(peer);
+    return reason === null ? { ok: true } : { ok: false, reason };
+  }
+
+  /** Starts of peers were seen that are not durable yet. */
+  get unsaved(): boolean {
+    return this.#boots.changed;
+  }
+
+  /** Makes a changed record durable; the peers' starts seen so far go along, and so do changes that are still under way. */
+  save(change: Partial<NodeRecord>, done: (error: Error | null) => void): void {
+    const node: NodeRecord = { ...this.#saving, ...change, peerBoots: this.#boots.known() };
+    this.#saving = node;
+    this.#durableLog.saveNode(node, (error) => {
+      if (error === null) this.#node = node;
+      done(error);
+    });
+  }
+}
+
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+function word(random: Random, length: number): string {
+  let made = "";
+  for (let at = 0; at < length; at++) made += letters.charAt(Math.floor(random() * letters.length));
+  return made;
+}

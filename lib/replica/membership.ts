@@ -1,0 +1,230 @@
+// The leader's part in changing the members (Raft §6, diss. ch. 4): nodes that ask to be let in, people's changes, and
+// members that have been dead for long, one change at a time. The core goes through the joint phase and leaves it; all that
+// is kept here may be lost with the leader, since whoever wants something asks again.
+import {
+  type ConfigurationAt,
+  idOf,
+  isMember,
+  isVoter,
+  members,
+  type Position,
+  type RaftStatus,
+  type ReplicaId,
+  type Result,
+} from "../raft/mod.ts";
+import type { AdminOutcome, AdminRequest, JoinOutcome, MemberRole } from "./membership-messages.ts";
+import { bringUpSentence, type BringUpStatus } from "./bring-up.ts";
+import { Changes } from "./changes.ts";
+import { isKeepingUp, longDead, urlsOfMembers } from "./member-health.ts";
+import { Newcomers } from "./newcomers.ts";
+import { hasLiveQuorum, type Plan, planEntry, planRole } from "./plan.ts";
+import type { Links, Log } from "./ports.ts";
+
+export type MembershipOptions = {
+  readonly self: ReplicaId;
+  readonly clusterId: () => string;
+  readonly record: () => readonly ReplicaId[];
+  readonly links: Links;
+  readonly log: Log;
+  readonly electionMs: number;
+  /** Members that nobody has heard of for so long are removed, ms; null = never. */
+  readonly removeDeadAfterMs: number | null;
+  readonly status: () => RaftStatus;
+  readonly termAt: (index: number) => number;
+  readonly propose: (plan: Plan) => Result<Position>;
+  readonly transfer: (to: ReplicaId | null) => Result<ReplicaId>;
+  /** Tells a member that it is about to be removed. */
+  readonly depart: (replica: ReplicaId) => void;
+  readonly reply: (to: ReplicaId, outcome: JoinOutcome) => void;
+};
+
+/** How often it looks when nobody wants anything. */
+const slowMs = 500;
+
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #newcomers = new Newcomers();
+  /** Roles that people gave to nodes that may not know it yet. */
+  readonly #offered = new Map<ReplicaId, MemberRole>();
+  /** Removed by people's word; what they still ask for does not undo it. */
+  readonly #expelled = new Set<ReplicaId>();
+  readonly #changes: Changes;
+  #leadsSince: number | null = null;
+  #lookedAt = -Infinity;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#changes = new Changes({
+      ...options,
+      isLive: (status, replica) => this.#isLive(status, replica),
+      offer: (replica, role) => void this.#offered.set(replica, role),
+      begun: (status, plan) => this.#expel(status, plan),
+    });
+  }
+
+  get leads(): boolean {
+    return this.#options.status().role === "leader";
+  }
+
+  /** A node asks to be let in; the answer goes out at once, and is asked for again. */
+  join(from: ReplicaId, role: MemberRole, now: number): void {
+    const status = this.#options.status();
+    const rival = this.#rival(status, from);
+    if (rival !== null) return this.#options.reply(from, rival);
+    if (status.role !== "leader") {
+      const urls = urlsOfMembers(status, this.#options.links);
+      return this.#options.reply(from, { type: "elsewhere", leaderId: status.leaderId, urls });
+    }
+    this.#newcomers.asked(from, role, now);
+    this.#options.reply(from, this.#consider(status, from, role, now));
+  }
+
+  /** People's change, on the leader. `done` is called once. */
+  ask(request: AdminRequest, deadline: number, done: (outcome: AdminOutcome) => void): void {
+    this.#changes.ask(request, deadline, done);
+  }
+
+  /** A member that was told to depart has nothing under way any more. */
+  departing(replica: ReplicaId): void {
+    this.#changes.departing(replica);
+  }
+
+  bringUps(now: number): readonly (BringUpStatus & { readonly replica: ReplicaId })[] {
+    return this.#newcomers.all(now);
+  }
+
+  tick(now: number): void {
+    const slow = now - this.#lookedAt >= slowMs;
+    if (!slow && this.#changes.isIdle && this.#newcomers.isEmpty) return;
+    if (slow) this.#lookedAt = now;
+    const status = this.#options.status();
+    this.#changes.tick(status, now);
+    if (status.role !== "leader") return this.#stepDown();
+    this.#leadsSince ??= now;
+    this.#newcomers.look(status, now, this.#options.electionMs);
+    for (const [replica, role] of this.#newcomers.wishes()) this.#consider(status, replica, role, now);
+    if (!slow) return;
+    this.#offer(status);
+    this.#removeDead(status, now);
+  }
+
+  // ---- nodes that ask ----
+
+  #consider(status: RaftStatus, replica: ReplicaId, role: MemberRole, now: number): JoinOutcome {
+    const { configuration } = status.configuration;
+    if (isMember(configuration, replica)) return this.#further(status, replica, role, now);
+    if (this.#expelled.has(replica)) return { type: "refused", why: "it was removed: --rejoin enters anew" };
+    const rival = members(configuration).find((other) =>
+      idOf(other) === idOf(replica) && this.#isLinked(other)
+    );
+    if (rival !== undefined) {
+      const why = `a living member calls itself ${
+        idOf(replica)
+      } already: stop it, or give this node another id`;
+      return { type: "refused", why };
+    }
+    return this.#propose(planEntry(configuration, replica), `${replica} enters as a learner`);
+  }
+
+  /** Any member can say that an id is taken: the one that has it may be out of the newcomer's reach. */
+  #rival({ configuration: { configuration } }: RaftStatus, replica: ReplicaId): JoinOutcome | null {
+    if (isMember(configuration, replica)) return null;
+    const id = idOf(replica);
+    const rival = members(configuration).find((other) => idOf(other) === id && this.#isLinked(other));
+    if (rival === undefined) return null;
+    const why = `a living member calls itself ${id} already: stop it, or give this node another id`;
+    return { type: "refused", why };
+  }
+
+  /** A member that is not yet what it wants to be. */
+  #further(status: RaftStatus, replica: ReplicaId, role: MemberRole, now: number): JoinOutcome {
+    if (status.configurationUncommitted) return { type: "wait", why: "a change of the members is under way" };
+    const { index, configuration } = status.configuration;
+    const bringUp = this.#newcomers.status(replica, now);
+    const done = isVoter(configuration, replica) ||
+      role === "learner" && !this.#hasTwin(configuration, replica);
+    const caughtUp = isVoter(configuration, replica) || bringUp?.caughtUp === true;
+    // A learner has to be told that it has caught up, when it asks next; it is forgotten when it asks no more.
+    if (isVoter(configuration, replica)) this.#newcomers.forget(replica);
+    let progress = done && caughtUp
+      ? ""
+      : bringUp === null
+      ? "is being brought up"
+      : bringUpSentence(bringUp);
+    if (!done && caughtUp) {
+      const plan = planRole(configuration, replica, role);
+      const isLive = (other: ReplicaId) => other === replica || this.#isLive(status, other);
+      if (hasLiveQuorum(plan, isLive)) {
+        this.#propose(plan, `${replica} becomes a ${role}`);
+        progress = `is about to become a ${role}`;
+      } else {
+        progress = `cannot become a ${role} yet: too few of the voters are alive`;
+      }
+    }
+    return {
+      type: "admitted",
+      clusterId: this.#options.clusterId(),
+      record: this.#options.record(),
+      index,
+      role: this.#offered.get(replica) ?? null,
+      caughtUp,
+      progress,
+    };
+  }
+
+  /** Another incarnation of its id is a member, too. */
+  #hasTwin(configuration: ConfigurationAt["configuration"], replica: ReplicaId): boolean {
+    return members(configuration).some((other) => other !== replica && idOf(other) === idOf(replica));
+  }
+
+  /** Members that do not know it, because people named them, are told. */
+  #offer(status: RaftStatus): void {
+    const { configuration } = status.configuration;
+    for (const { replica, clusterId } of this.#options.links.connected()) {
+      if (clusterId !== null || !isMember(configuration, replica)) continue;
+      const progress = status.peers.find((peer) => peer.id === replica);
+      if (progress === undefined || progress.matchIndex > 0) continue;
+      this.#options.reply(replica, this.#further(status, replica, "learner", -Infinity));
+    }
+  }
+
+  #expel({ configuration: { configuration } }: RaftStatus, { voters, learners }: Plan): void {
+    for (const replica of members(configuration)) {
+      if (voters.includes(replica) || learners.includes(replica)) continue;
+      this.#newcomers.forget(replica);
+      this.#expelled.add(replica);
+    }
+  }
+
+  #propose(plan: Plan, what: string): JoinOutcome {
+    const proposed = this.#options.propose(plan);
+    if (proposed.ok) this.#options.log("info", `the members change: ${what}`);
+    return { type: "wait", why: "a change of the members is under way" };
+  }
+
+  #isLinked(replica: ReplicaId): boolean {
+    return replica === this.#options.self ||
+      this.#options.links.connected().some((peer) => peer.replica === replica);
+  }
+
+  #isLive(status: RaftStatus, replica: ReplicaId): boolean {
+    return replica === this.#options.self || isKeepingUp(status, replica, 3 * this.#options.electionMs);
+  }
+
+  #removeDead(status: RaftStatus, now: number): void {
+    const { removeDeadAfterMs, links } = this.#options;
+    if (removeDeadAfterMs === null || this.#leadsSince === null) return;
+    const linked = links.connected().map(({ replica }) => replica);
+    const isLive = (replica: ReplicaId) => this.#isLive(status, replica);
+    const found = longDead(status, removeDeadAfterMs, now - this.#leadsSince, linked, isLive);
+    if (found !== null) {
+      this.#propose(found.plan, `${found.replica} has been dead for too long and is removed`);
+    }
+  }
+
+  #stepDown(): void {
+    this.#leadsSince = null;
+    this.#newcomers.clear();
+    this.#offered.clear();
+  }
+}

@@ -1,0 +1,58 @@
+// Who this node is, as its disk remembers: kept in the log file, sealed, as JSON that a person can read.
+import { type ReplicaId, replicaId } from "../raft/mod.ts";
+
+/** The highest start of a peer that was seen: a smaller one, or an equal one with another nonce, is a copied or rolled-back folder. */
+export type PeerBoot = { readonly bootCount: number; readonly nonce: string };
+
+export type NodeRecord = {
+  readonly id: string;
+  /** Drawn once per data folder. */
+  readonly incarnation: string;
+  /** Durably one more at each start. */
+  readonly bootCount: number;
+  /** null until the cluster has formed. */
+  readonly clusterId: string | null;
+  /** The formation record (design §5): who was heard from, sorted; null = none made. */
+  readonly record: readonly ReplicaId[] | null;
+  /** Formation is over. */
+  readonly started: boolean;
+  readonly peerBoots: Readonly<Record<ReplicaId, PeerBoot>>;
+  /** It learned that it was removed from its cluster. */
+  readonly removed?: boolean;
+  /** Index of the first committed configuration that had it as what it wished to be; absent while it is being let in. */
+  readonly entered?: number;
+  /** The role that people gave it when it was let in; absent = the one it is started with. */
+  readonly role?: "voter" | "learner";
+  /** Where the other members were last said to be. */
+  readonly urls?: Readonly<Record<ReplicaId, string>>;
+};
+
+export function replicaOf(node: NodeRecord): ReplicaId {
+  return replicaId(node.id, node.incarnation);
+}
+
+export function encodeNode(node: NodeRecord): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(node));
+}
+
+/** Throws a SyntaxError on anything else than what encodeNode made. */
+export function decodeNode(bytes: Uint8Array): NodeRecord {
+  const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  if (!isNodeRecord(value)) throw new SyntaxError("not the record of a node");
+  return value;
+}
+
+function isNodeRecord(value: unknown): value is NodeRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const field = (name: keyof NodeRecord): unknown => Reflect.get(value, name);
+  const { clusterId, record, peerBoots } = {
+    clusterId: field("clusterId"),
+    record: field("record"),
+    peerBoots: field("peerBoots"),
+  };
+  return typeof field("id") === "string" && typeof field("incarnation") === "string" &&
+    Number.isSafeInteger(field("bootCount")) && typeof field("started") === "boolean" &&
+    (clusterId === null || typeof clusterId === "string") &&
+    (record === null || (Array.isArray(record) && record.every((item) => typeof item === "string"))) &&
+    typeof peerBoots === "object" && peerBoots !== null;
+}

@@ -1,0 +1,215 @@
+// The parts of membership alone: plans, rounds of bringing up, state hashes, removal, departures, discovery, messages.
+import { assert, assertEquals } from "@std/assert";
+import { describe, test } from "bun:test";
+import { BringUp, bringUpSentence } from "../../lib/replica/bring-up.ts";
+import { Departures } from "../../lib/replica/departures.ts";
+import { Formation } from "../../lib/replica/formation.ts";
+import { longDead } from "../../lib/replica/member-health.ts";
+import { decodeMembership, encodeMembership } from "../../lib/replica/membership-messages.ts";
+import {
+  hasLiveQuorum,
+  planAddition,
+  planConfiguration,
+  planEntry,
+  planRemoval,
+  planRole,
+} from "../../lib/replica/plan.ts";
+import { isRemoved } from "../../lib/replica/removal.ts";
+import { StateCompare } from "../../lib/replica/state-compare.ts";
+import type { Formation as Statement } from "../../lib/replica/peer-messages.ts";
+import type { RaftStatus } from "../../lib/raft/mod.ts";
+
+const three = { voters: ["n1~a", "n2~a", "n3~a"], outgoing: [], learners: ["r~a"] };
+
+describe("plans", () => {
+  test("a newcomer is a learner first; learners that are older incarnations of it go, voters stay until it votes", () => {
+    const wiped = planEntry({ ...three, learners: ["r~a", "n2~b"] }, "n2~c");
+    assertEquals(wiped, { voters: three.voters, learners: ["r~a", "n2~c"] });
+    const next = planRole({ ...wiped, outgoing: [] }, "n2~c", "voter");
+    assertEquals(next, { voters: ["n1~a", "n3~a", "n2~c"], learners: ["r~a"] });
+  });
+
+  test("removal: by id or by incarnation, never the last voter, never nobody", () => {
+    const removed = planRemoval({ ...three, learners: ["n2~b"] }, "n2");
+    assert(removed.ok);
+    assertEquals(removed.plan, { voters: ["n1~a", "n3~a"], learners: [] });
+    const one = planRemoval({ ...three, learners: ["n2~b"] }, "n2~b");
+    assert(one.ok && one.plan.voters.length === 3 && one.plan.learners.length === 0);
+    const last = planRemoval({ voters: ["n1~a"], outgoing: [], learners: ["r~a"] }, "n1");
+    assert(!last.ok && last.reason === "conflict");
+    const nobody = planRemoval(three, "n9");
+    assert(!nobody.ok && nobody.reason === "not_found");
+  });
+
+  test("a list names members, the living one of two incarnations, each once", () => {
+    const two = { ...three, learners: ["n2~b"] };
+    const list = (voters: string[], learners: string[] = []) =>
+      planConfiguration(two, { type: "configure", voters, learners, force: false }, (one) => one === "n2~b");
+    const good = list(["n1", "n2"], ["n3"]);
+    assert(good.ok);
+    assertEquals(good.plan, { voters: ["n1~a", "n2~b"], learners: ["n3~a"] });
+    for (const bad of [list([]), list(["n1", "n1"]), list(["n1", "x"]), list(["n1"], ["n1"])]) {
+      assert(!bad.ok && bad.reason === "invalid");
+    }
+  });
+
+  test("an addition needs somebody who can be reached; the same again changes nothing", () => {
+    const add = (id: string, role: "voter" | "learner", reachable: string[]) =>
+      planAddition(three, { type: "add", id, url: null, incarnation: null, role, force: false }, reachable);
+    const away = add("n4", "voter", []);
+    assert(!away.ok && away.reason === "unavailable");
+    const entered = add("n4", "voter", ["n4~x"]);
+    assert(entered.ok && entered.newcomer === "n4~x" && entered.plan.learners.includes("n4~x"));
+    const again = add("n1", "voter", ["n1~a"]);
+    assert(again.ok && again.newcomer === null);
+    assertEquals(again.plan, { voters: three.voters, learners: three.learners });
+    const promoted = add("r", "voter", ["r~a"]);
+    assert(promoted.ok && promoted.plan.voters.includes("r~a") && promoted.plan.learners.length === 0);
+  });
+
+  test("a live quorum is one of the new voters", () => {
+    const plan = { voters: ["n1~a", "n2~a", "n4~a"], learners: ["n3~a"] };
+    const live = (...names: string[]) => hasLiveQuorum(plan, (one) => names.includes(one));
+    assertEquals([live("n1~a", "n3~a"), live("n1~a", "n4~a"), live()], [false, true, false]);
+  });
+
+  test("the dead are removed only where three voters stay, or where they never voted", () => {
+    const status = (voters: string[], learners: string[], dead: string) =>
+      ({
+        configuration: { index: 1, configuration: { voters, outgoing: [], learners } },
+        peers: [...voters, ...learners].filter((id) => id !== "n1~a").map((id) => ({
+          id,
+          lastContactMs: id === dead ? 100_000 : 1,
+        })),
+      }) as unknown as RaftStatus;
+    const found = (voters: string[], learners: string[], dead: string) =>
+      longDead(status(voters, learners, dead), 50_000, 200_000, [], (one) => one !== dead)?.replica ?? null;
+    assertEquals(found(["n1~a", "n2~a", "n3~a"], [], "n3~a"), null);
+    assertEquals(found(["n1~a", "n2~a", "n3~a", "n4~a"], [], "n3~a"), "n3~a");
+    assertEquals(found(["n1~a", "n2~a"], ["r~a"], "r~a"), "r~a");
+  });
+});
+
+describe("bringing up", () => {
+  test("rounds end when what the log held at their begin is there; a short one is enough", () => {
+    const bringUp = new BringUp(0, 1000);
+    bringUp.look(500, 600, 1500, 200);
+    assertEquals(bringUp.status(500).rounds, 0);
+    bringUp.look(1000, 1000, 1500, 200);
+    assertEquals([bringUp.status(1000).rounds, bringUp.status(1000).caughtUp], [1, false]);
+    bringUp.look(1100, 1500, 1510, 200);
+    assertEquals([bringUp.status(1100).rounds, bringUp.status(1100).caughtUp], [2, true]);
+  });
+
+  test("one that cannot keep up is told so", () => {
+    const bringUp = new BringUp(0, 10);
+    for (let round = 1; round <= 10; round++) bringUp.look(round * 1000, round * 10, (round + 1) * 10, 200);
+    const status = bringUp.status(10_000);
+    assert(status.cannotKeepUp && bringUpSentence(status).startsWith("cannot keep up"));
+  });
+});
+
+describe("what is known of others", () => {
+  test("state hashes are compared at equal indexes; a majority outvotes", () => {
+    const compare = new StateCompare();
+    compare.checkpoint(1024, "a");
+    compare.checkpoint(2048, "b");
+    assertEquals(compare.heard("n2", 512, "x"), false);
+    assertEquals(compare.heard("n2", 1024, "x"), true);
+    assertEquals(compare.heard("n2", 1024, "x"), false);
+    assertEquals(compare.outvoted(["n1", "n2"]), false);
+    assertEquals(compare.outvoted(["n1", "n2", "n3"]), false);
+    compare.heard("n3", 2048, "y");
+    assertEquals(compare.outvoted(["n1", "n2", "n3"]), true);
+    compare.heard("n3", 2048, "b");
+    assertEquals(compare.outvoted(["n1", "n2", "n3"]), false);
+  });
+
+  test("removed is who stands in no configuration later than the one that had it", () => {
+    const at = (index: number, voters: string[]) => ({
+      index,
+      configuration: { voters, outgoing: [], learners: [] },
+    });
+    assertEquals(isRemoved("n1", 5, [at(4, ["n2"]), null]), false);
+    assertEquals(isRemoved("n1", 5, [at(6, ["n2"]), at(3, ["n1"])]), true);
+    assertEquals(isRemoved("n1", 5, [at(6, ["n2"]), at(9, ["n1"])]), false);
+    assertEquals(isRemoved("n1", 5, [null, null]), false);
+  });
+
+  test("who departs is told until it is quiet, or has had its time", () => {
+    const told: string[] = [];
+    const departures = new Departures((replica) => told.push(replica));
+    assertEquals(departures.areOver(["n3"], 0), false);
+    departures.isQuiet("n9");
+    assertEquals(departures.areOver(["n3"], 30), false);
+    departures.isQuiet("n3");
+    assertEquals(departures.areOver(["n3"], 60), true);
+    assertEquals(departures.areOver(["n4"], 100), false);
+    assertEquals(departures.areOver(["n4"], 1000), true);
+    assert(told.length >= 4);
+  });
+
+  test("messages of membership: there and back, and nothing else", () => {
+    const outcome = { type: "wait", why: "x" } as const;
+    const request = { type: "remove", id: "n1", force: true } as const;
+    for (
+      const message of [
+        { type: "Join", role: "learner" },
+        { type: "JoinReply", outcome },
+        { type: "Depart" },
+        { type: "Admin", requestId: 3, request, timeoutMs: 5 },
+        { type: "AdminReply", requestId: 3, outcome: { ok: false, reason: "conflict", detail: "y" } },
+      ] as const
+    ) assertEquals(decodeMembership(encodeMembership(message)), message);
+    for (const text of ["", "7", "{}", '{"type":"Join","role":"king"}', '{"type":"Admin","requestId":1}']) {
+      assertEquals(decodeMembership(new TextEncoder().encode(text)), null);
+    }
+  });
+});
+
+describe("forming a cluster of whoever is found", () => {
+  const statement = (over: Partial<Statement>): Statement => ({
+    ...{ type: "Formation", expected: [], record: null, attempt: 1, agreed: [], started: false },
+    ...over,
+  });
+  const finder = (record: readonly string[] | null = null) =>
+    new Formation({ self: "a~1", expected: [], record, started: false, random: () => 0.5 });
+
+  test("so many are needed, and all must have found the same", () => {
+    const formation = finder();
+    formation.discovering(3);
+    formation.peerUp("b~1");
+    formation.heard("b~1", statement({ expected: ["a", "b"] }));
+    assertEquals(formation.save(), null);
+    assert(formation.waitingFor()?.includes("3 are needed"));
+    formation.peerUp("c~1");
+    formation.heard("c~1", statement({ expected: ["b", "c"] }));
+    assert(formation.waitingFor()?.includes("has discovered other nodes"));
+    for (const peer of ["b~1", "c~1"]) formation.heard(peer, statement({ expected: ["a", "b", "c"] }));
+    assertEquals(formation.save()?.record, ["a~1", "b~1", "c~1"]);
+  });
+
+  test("who stands in the record stays wanted, so that no other set is formed without it", () => {
+    const formation = finder(["a~1", "b~1", "c~1"]);
+    formation.discovering(3);
+    for (const peer of ["d~1", "e~1"]) {
+      formation.peerUp(peer);
+      formation.heard(peer, statement({ expected: ["a", "b", "c", "d", "e"] }));
+    }
+    assertEquals(formation.statement().expected, ["a", "b", "c", "d", "e"]);
+    const save = formation.save();
+    assert(save === null || (!save.started && save.record.includes("b~1") && save.record.includes("c~1")));
+  });
+
+  test("not while the name shows too many machines; nodes that only join do not count", () => {
+    const formation = finder();
+    formation.discovering(null);
+    formation.peerUp("b~1");
+    formation.heard("b~1", statement({ expected: ["a", "b"] }));
+    assertEquals(formation.save(), null);
+    formation.discovering(2);
+    formation.peerUp("reader~1");
+    assertEquals(formation.statement().expected, ["a", "b"]);
+    assertEquals(formation.save()?.record, ["a~1", "b~1"]);
+  });
+});

@@ -1,0 +1,135 @@
+// The small parts of the loop on their own: deadlines, boots, the lease's doubt, the space reserve, identities.
+import { describe, test } from "bun:test";
+import { assert, assertEquals } from "@std/assert";
+import { MemoryDisk } from "../../lib/memory/mod.ts";
+import { Boots } from "../../lib/replica/boots.ts";
+import { Deadlines, Timed } from "../../lib/replica/deadlines.ts";
+import { openDurableLog } from "../../lib/replica/durable-log.ts";
+import { type Claim, claimIdentity } from "../../lib/replica/identity.ts";
+import { Lease } from "../../lib/replica/lease.ts";
+import { Space } from "../../lib/replica/space.ts";
+import { printedSeed, seededRandom } from "../support/random.ts";
+
+class Item extends Timed {
+  ended = 0;
+  override expired(): void {
+    this.ended++;
+  }
+}
+
+test("deadlines: each ends once, never early, at most a slice late, and not at all once removed", () => {
+  const random = seededRandom(printedSeed("deadlines"));
+  const deadlines = new Deadlines(1000);
+  const items: { item: Item; removed: boolean }[] = [];
+  let now = 1000;
+  for (let step = 0; step < 2000; step++) {
+    now += random() < 0.01 ? random() * 100_000 : random() * 20;
+    deadlines.sweep(now);
+    for (const { item, removed } of items) {
+      if (item.ended > 0) assert(!removed && item.ended === 1 && item.deadline <= now);
+      else assert(removed || item.deadline > now - 5.001);
+    }
+    const item = new Item(now + random() * 500);
+    deadlines.add(item);
+    items.push({ item, removed: false });
+    const some = items[Math.floor(random() * items.length)];
+    if (random() < 0.4 && some !== undefined && some.item.ended === 0) {
+      deadlines.remove(some.item);
+      some.removed = true;
+    }
+    if (items.length > 200) items.shift();
+  }
+});
+
+test("boots: a smaller start, or the same start of another process, is a copied folder", () => {
+  const boots = new Boots({ "n2~a": { bootCount: 3, nonce: "x" } });
+  assertEquals(boots.admit({ replica: "n2~a", bootCount: 3, nonce: "x" }), null);
+  assert(boots.admit({ replica: "n2~a", bootCount: 2, nonce: "y" })?.includes("old copy"));
+  assert(boots.admit({ replica: "n2~a", bootCount: 3, nonce: "y" })?.includes("copied"));
+  assertEquals(boots.admit({ replica: "n2~a", bootCount: 4, nonce: "y" }), null);
+  assertEquals(boots.admit({ replica: "n2~b", bootCount: 1, nonce: "z" }), null);
+  assertEquals(boots.known(), { "n2~a": { bootCount: 4, nonce: "y" }, "n2~b": { bootCount: 1, nonce: "z" } });
+});
+
+test("lease: a clock that stands still or jumps voids every round sent before it was noticed", () => {
+  const clock = { now: 1000, day: 50_000, monotonic: () => clock.now, wall: () => clock.day };
+  const pass = (ms: number) => {
+    clock.now += ms;
+    clock.day += ms;
+  };
+  const lease = new Lease(clock, 500);
+  pass(100);
+  assert(lease.holds(1400));
+  assert(!lease.holds(1100));
+  clock.day += 5000;
+  assert(!lease.holds(1500));
+  assert(!lease.countedSince(1050));
+  pass(200);
+  // A round sent well after the doubt.
+  assert(lease.holds(1250 + 450));
+  assert(lease.countedSince(1250));
+  clock.day -= 100;
+  assert(!lease.holds(1250 + 450));
+});
+
+test("space: probed once a second, said once", () => {
+  const lines: string[] = [];
+  let [free, probes] = [1000, 0];
+  const space = new Space(() => (probes++, free), 500, (_level, message) => lines.push(message));
+  for (let now = 0; now < 900; now += 10) space.tick(now);
+  assertEquals([probes, space.full], [1, false]);
+  free = 100;
+  for (let now = 1000; now < 3500; now += 10) space.tick(now);
+  assertEquals([probes, space.full, lines.length], [4, true, 1]);
+  free = 1000;
+  space.tick(5000);
+  assertEquals([space.full, lines.length], [false, 2]);
+});
+
+describe("identity", () => {
+  const claim = (disk: MemoryDisk, id: string | null, seed: number): Claim => {
+    const opened = openDurableLog({ table: disk.openLog(), witness: disk.openWitness() });
+    if (!opened.ok) throw new Error(opened.corruption.reason);
+    const claims: Claim[] = [];
+    claimIdentity({ durableLog: opened.log, id, random: seededRandom(seed) }, (made) => claims.push(made));
+    opened.log.close();
+    const [made] = claims;
+    if (made === undefined) throw new Error("not claimed");
+    return made;
+  };
+
+  test("drawn once, counted at each start, kept when nothing was asked for", () => {
+    const disk = new MemoryDisk();
+    const first = claim(disk, "n1", 1);
+    const second = claim(disk, "n1", 2);
+    const third = claim(disk, null, 3);
+    assert(first.ok && second.ok && third.ok);
+    assertEquals([first.identity.bootCount, second.identity.bootCount, third.identity.bootCount], [1, 2, 3]);
+    assertEquals(third.identity.replica, first.identity.replica);
+    assert(/^n1~[A-Za-z0-9]{16}$/.test(first.identity.replica));
+    assert(first.identity.nonce !== second.identity.nonce);
+  });
+
+  test("a folder of another id is refused with a sentence; an id is made where none is given", () => {
+    const disk = new MemoryDisk();
+    const made = claim(disk, null, 1);
+    assert(made.ok && /^n-[a-z0-9]{8}$/.test(made.identity.id));
+    const refused = claim(disk, "n1", 2);
+    assert(!refused.ok && refused.reason === "other_id");
+    assert(refused.message.includes(made.identity.id) && refused.message.includes(`"n1"`));
+  });
+
+  test("a disk that fails while it is claimed is no identity", () => {
+    const disk = new MemoryDisk();
+    disk.failCommit("log", 1, new Error("EIO"));
+    const failed = claim(disk, "n1", 1);
+    assert(!failed.ok && failed.reason === "io");
+  });
+
+  test("a peer that calls itself like this node is not linked", () => {
+    const claimed = claim(new MemoryDisk(), "n1", 1);
+    assert(claimed.ok);
+    assertEquals(claimed.identity.admit({ replica: "n1~other", bootCount: 1, nonce: "x" }).ok, false);
+    assertEquals(claimed.identity.admit({ replica: "n2~b", bootCount: 1, nonce: "x" }).ok, true);
+  });
+});
