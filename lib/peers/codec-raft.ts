@@ -1,0 +1,157 @@
+// The bytes of the core's messages (lib/raft/messages.ts). Counts and indexes are varints, times are doubles.
+import { type ByteReader, type ByteWriter, MalformedBytes } from "../bytes/mod.ts";
+import type {
+  AppendEntries,
+  AppendEntriesReply,
+  Entry,
+  EntryType,
+  ReplicaId,
+  RequestVote,
+  RequestVoteReply,
+  TimeoutNow,
+} from "../raft/mod.ts";
+import { type Budget, spend } from "./frame-budget.ts";
+
+export function writeRequestVote(writer: ByteWriter, message: RequestVote): void {
+  writer.varint(message.term).u8((message.preVote ? 1 : 0) | (message.transfer ? 2 : 0))
+    .varint(message.lastLogIndex).varint(message.lastLogTerm);
+}
+
+export function readRequestVote(reader: ByteReader, from: ReplicaId, to: ReplicaId): RequestVote {
+  const term = reader.varint();
+  const flags = readFlags(reader);
+  const lastLogIndex = reader.varint();
+  const lastLogTerm = reader.varint();
+  return {
+    type: "RequestVote",
+    from,
+    to,
+    term,
+    preVote: (flags & 1) !== 0,
+    lastLogIndex,
+    lastLogTerm,
+    transfer: (flags & 2) !== 0,
+  };
+}
+
+export function writeRequestVoteReply(writer: ByteWriter, message: RequestVoteReply): void {
+  writer.varint(message.term).u8((message.preVote ? 1 : 0) | (message.granted ? 2 : 0));
+}
+
+export function readRequestVoteReply(reader: ByteReader, from: ReplicaId, to: ReplicaId): RequestVoteReply {
+  const term = reader.varint();
+  const flags = readFlags(reader);
+  return {
+    type: "RequestVoteReply",
+    from,
+    to,
+    term,
+    preVote: (flags & 1) !== 0,
+    granted: (flags & 2) !== 0,
+  };
+}
+
+export function writeAppendEntries(writer: ByteWriter, message: AppendEntries): void {
+  const { prevLogIndex, entries } = message;
+  writer.varint(message.term).varint(prevLogIndex).varint(message.prevLogTerm).varint(message.leaderCommit)
+    .varint(message.round).varint(message.echo).f64(message.confirmedAgeMs).varint(entries.length);
+  let index = prevLogIndex;
+  for (const entry of entries) {
+    index += 1;
+    // Indexes do not travel: they follow from prevLogIndex.
+    if (entry.index !== index) throw new RangeError(`entry ${entry.index} where ${index} must stand`);
+    writer.u8(codeOfEntryType[entry.type]).varint(entry.term).f64(entry.time).bytes(entry.data);
+  }
+}
+
+export function readAppendEntries(
+  reader: ByteReader,
+  from: ReplicaId,
+  to: ReplicaId,
+  budget: Budget,
+): AppendEntries {
+  const term = reader.varint();
+  const prevLogIndex = reader.varint();
+  const prevLogTerm = reader.varint();
+  const leaderCommit = reader.varint();
+  const round = reader.varint();
+  const echo = reader.varint();
+  const confirmedAgeMs = reader.f64();
+  if (!(confirmedAgeMs >= -1 && confirmedAgeMs < Infinity)) {
+    throw new MalformedBytes(`an age of ${confirmedAgeMs} ms`);
+  }
+  const count = reader.varint();
+  spend(budget, count);
+  if (!Number.isSafeInteger(prevLogIndex + count)) throw new MalformedBytes("an index above 2^53 − 1");
+  const entries: Entry[] = [];
+  for (let index = prevLogIndex + 1; index <= prevLogIndex + count; index++) {
+    entries.push(readEntry(reader, index));
+  }
+  return {
+    type: "AppendEntries",
+    from,
+    to,
+    term,
+    prevLogIndex,
+    prevLogTerm,
+    entries,
+    leaderCommit,
+    round,
+    echo,
+    confirmedAgeMs,
+  };
+}
+
+export function writeAppendEntriesReply(writer: ByteWriter, message: AppendEntriesReply): void {
+  writer.varint(message.term).boolean(message.success).varint(message.matchIndex).varint(message.prevLogIndex)
+    .varint(message.hintIndex).varint(message.hintTerm).varint(message.round);
+}
+
+export function readAppendEntriesReply(
+  reader: ByteReader,
+  from: ReplicaId,
+  to: ReplicaId,
+): AppendEntriesReply {
+  return {
+    type: "AppendEntriesReply",
+    from,
+    to,
+    term: reader.varint(),
+    success: reader.boolean(),
+    matchIndex: reader.varint(),
+    prevLogIndex: reader.varint(),
+    hintIndex: reader.varint(),
+    hintTerm: reader.varint(),
+    round: reader.varint(),
+  };
+}
+
+export function writeTimeoutNow(writer: ByteWriter, message: TimeoutNow): void {
+  writer.varint(message.term);
+}
+
+export function readTimeoutNow(reader: ByteReader, from: ReplicaId, to: ReplicaId): TimeoutNow {
+  return { type: "TimeoutNow", from, to, term: reader.varint() };
+}
+
+const codeOfEntryType = { command: 0, noop: 1, configuration: 2 } as const satisfies Record<
+  EntryType,
+  number
+>;
+const entryTypes: readonly EntryType[] = ["command", "noop", "configuration"];
+
+function readEntry(reader: ByteReader, index: number): Entry {
+  const code = reader.u8();
+  const type = entryTypes[code];
+  if (type === undefined) throw new MalformedBytes(`an entry of unknown type ${code}`);
+  const term = reader.varint();
+  const time = reader.f64();
+  if (!(time >= 0 && time < Infinity)) throw new MalformedBytes(`a log time of ${time} ms`);
+  return { index, term, time, type, data: reader.bytes() };
+}
+
+function readFlags(reader: ByteReader): number {
+  const flags = reader.u8();
+  if (flags > 3) throw new MalformedBytes(`unknown flags ${flags}`);
+  return flags;
+}

@@ -1,0 +1,168 @@
+// Where this node dials, and when: every known address until a peer answers there, again with jittered backoff when its
+// link is lost, the addresses that peers advertise included. An address that leads back to this node is left alone.
+import type { ReplicaId } from "../raft/mod.ts";
+import type { Channel, Clock, PeerIdentity, Random, Scheduler } from "../replica/ports.ts";
+import type { PeerAddress } from "./addresses.ts";
+import type { Link, LinkEnding } from "./link.ts";
+import type { LinkLimits } from "./options.ts";
+
+export type DialerOptions = {
+  readonly limits: LinkLimits;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** Begins to connect. */
+  readonly connect: (address: PeerAddress, channel: Channel) => Link;
+  readonly isLinked: (replica: ReplicaId, channel: Channel) => boolean;
+};
+
+type Target = {
+  readonly address: PeerAddress;
+  /** Only heard of from a peer; forgotten when it leads nowhere for long. */
+  learnt: boolean;
+  /** Who answered there last, or is said to be there; null = nobody yet. */
+  replica: ReplicaId | null;
+  isSelf: boolean;
+  /** Clock time of the last success, or of its beginning. */
+  goodAt: number;
+  readonly control: Attempt;
+  readonly bulk: Attempt;
+};
+
+/** At most one of `link` and `cancel` is set. */
+type Attempt = { link: Link | null; cancel: (() => void) | null; waitMs: number };
+
+const maxLearnt = 128;
+const forgetAfterMs = 10 * 60_000;
+/** A link that lived shorter than this was no success. */
+const successMs = 1_000;
+
+export class Dialer {
+  readonly #options: DialerOptions;
+  readonly #targets = new Map<string, Target>();
+  readonly #targetOf = new Map<Link, Target>();
+  #closed = false;
+
+  constructor(options: DialerOptions) {
+    this.#options = options;
+  }
+
+  /** `learntFrom` null = told by people or discovery, kept for ever. */
+  add(address: PeerAddress, learntFrom: ReplicaId | null): void {
+    const known = this.#targets.get(address.url);
+    if (known !== undefined) {
+      if (learntFrom === null) known.learnt = false;
+      // Two nodes may have exchanged their addresses.
+      else known.replica = learntFrom;
+      return this.#wake(known, 0);
+    }
+    if (learntFrom !== null && this.#learntCount() >= maxLearnt) return;
+    const target: Target = {
+      address,
+      learnt: learntFrom !== null,
+      replica: learntFrom,
+      isSelf: false,
+      goodAt: this.#options.clock.monotonic(),
+      control: { link: null, cancel: null, waitMs: this.#options.limits.backoffMinMs },
+      bulk: { link: null, cancel: null, waitMs: this.#options.limits.backoffMinMs },
+    };
+    this.#targets.set(address.url, target);
+    this.#wake(target, 0);
+  }
+
+  /** A link of this dialer, or another, is open. */
+  opened(link: Link, peer: PeerIdentity): void {
+    const own = this.#targetOf.get(link);
+    if (own !== undefined) {
+      own.replica = peer.replica;
+      own.goodAt = this.#options.clock.monotonic();
+    }
+    if (link.channel !== "control") return;
+    // The side that dialled the control link dials the bulk link, too; the other one only if nothing comes of that.
+    for (const target of this.#of(peer.replica)) {
+      this.#later(target, "bulk", link.dialled ? 0 : this.#options.limits.graceMs);
+    }
+  }
+
+  /** A link of this dialer is gone, open or not. */
+  closed(link: Link, ending: LinkEnding): void {
+    const target = this.#targetOf.get(link);
+    if (target === undefined) return;
+    this.#targetOf.delete(link);
+    const { limits, clock } = this.#options;
+    const attempt = target[link.channel];
+    attempt.link = null;
+    if (ending.peer !== null) target.replica = ending.peer.replica;
+    if (ending.code === "self") {
+      target.isSelf = true;
+      return;
+    }
+    if (ending.wasOpen && clock.monotonic() - link.openedAt >= successMs) {
+      attempt.waitMs = limits.backoffMinMs;
+    }
+    // Who was refused with a reason will hardly be welcome in a moment.
+    const hopeless = ending.level === "warning" && !ending.wasOpen && ending.code !== "lost";
+    const waitMs = hopeless ? limits.backoffMaxMs : attempt.waitMs;
+    attempt.waitMs = Math.min(limits.backoffMaxMs, waitMs * 2);
+    this.#later(target, link.channel, waitMs * (0.5 + this.#options.random() / 2));
+  }
+
+  /** A peer's link is gone, whoever dialled it: its addresses are of use again. */
+  lost(replica: ReplicaId): void {
+    const waitMs = this.#options.limits.backoffMinMs * (0.5 + this.#options.random() / 2);
+    for (const target of this.#of(replica)) this.#wake(target, waitMs);
+  }
+
+  /** Dials no more; links that are connecting are the caller's to end. */
+  close(): void {
+    this.#closed = true;
+    for (const target of this.#targets.values()) {
+      target.control.cancel?.();
+      target.bulk.cancel?.();
+    }
+    this.#targets.clear();
+    this.#targetOf.clear();
+  }
+
+  #wake(target: Target, waitMs: number): void {
+    this.#later(target, "control", waitMs);
+    this.#later(target, "bulk", waitMs);
+  }
+
+  #later(target: Target, channel: Channel, waitMs: number): void {
+    const attempt = target[channel];
+    if (attempt.link !== null || attempt.cancel !== null || !this.#isWanted(target, channel)) return;
+    attempt.cancel = this.#options.scheduler.after(waitMs, () => {
+      attempt.cancel = null;
+      this.#dial(target, channel, attempt);
+    });
+  }
+
+  #dial(target: Target, channel: Channel, attempt: Attempt): void {
+    if (attempt.link !== null || !this.#isWanted(target, channel)) return;
+    const { clock, connect } = this.#options;
+    if (target.learnt && clock.monotonic() - target.goodAt > forgetAfterMs) {
+      this.#targets.delete(target.address.url);
+      return;
+    }
+    const link = connect(target.address, channel);
+    attempt.link = link;
+    this.#targetOf.set(link, target);
+  }
+
+  #isWanted(target: Target, channel: Channel): boolean {
+    if (this.#closed || target.isSelf) return false;
+    const { replica } = target;
+    if (replica === null) return channel === "control";
+    const { isLinked } = this.#options;
+    return !isLinked(replica, channel) && (channel === "control" || isLinked(replica, "control"));
+  }
+
+  #of(replica: ReplicaId): Target[] {
+    return [...this.#targets.values()].filter((target) => target.replica === replica);
+  }
+
+  #learntCount(): number {
+    return [...this.#targets.values()].filter((target) => target.learnt).length;
+  }
+}
