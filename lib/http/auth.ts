@@ -1,0 +1,50 @@
+// Who may speak to this node: whoever shows a token, or, where there are none, whoever is on this machine.
+import { bad, type Checked, good } from "./problem.ts";
+import type { Runtime } from "./options.ts";
+
+/** Checks one request: its Authorization header and the address of the other end of its connection. */
+export type Guard = (authorization: string | null, remoteAddress: () => string | null) => Checked<null>;
+
+const WELCOME: Checked<null> = good(null);
+
+/** `tokens` empty: loopback only, unless `open`. */
+export function createGuard(
+  tokens: readonly string[],
+  open: boolean,
+  sha256: Runtime["sha256"],
+): Guard {
+  if (tokens.length > 0) return tokenGuard(tokens.map(sha256), sha256);
+  if (open) return () => WELCOME;
+  return (_authorization, remoteAddress) =>
+    isLoopback(remoteAddress()) ? WELCOME : bad(
+      "forbidden",
+      "This node serves only clients on its own machine: start it with --token (or, if everybody may, --open).",
+    );
+}
+
+/** Digests are compared, not tokens: all have one length, and where they first differ says nothing of the token. */
+function tokenGuard(digests: readonly Uint8Array[], sha256: Runtime["sha256"]): Guard {
+  return (authorization) => {
+    const shown = /^bearer +([^ ]+) *$/i.exec(authorization ?? "")?.[1];
+    if (shown === undefined) return bad("unauthorized", "Show a token: Authorization: Bearer <token>.");
+    const digest = sha256(shown);
+    let known = false;
+    // Every token is compared, so that the time does not tell which one it was.
+    for (const expected of digests) known = sameDigest(digest, expected) || known;
+    return known ? WELCOME : bad("unauthorized", "This token is not one of this cluster's.");
+  };
+}
+
+/** In a time that depends on the length alone. */
+function sameDigest(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.byteLength ^ b.byteLength;
+  for (let at = 0; at < b.byteLength; at++) difference |= (a[at] ?? 0) ^ b[at]!;
+  return difference === 0;
+}
+
+/** 127.0.0.0/8 and ::1, also as IPv4 in IPv6. */
+export function isLoopback(address: string | null): boolean {
+  if (address === null) return false;
+  const bare = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
+  return bare === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
+}
