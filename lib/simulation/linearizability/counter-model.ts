@@ -1,0 +1,51 @@
+// A counter: add (by any whole number, answering the new value or nothing) and get.
+import { canonicalJson, isObject, optionalInteger } from "./json.ts";
+import { type Decoded, type FileModel, IMPOSSIBLE } from "./model.ts";
+
+export type CounterInput = { readonly type: "add"; readonly by: number } | { readonly type: "get" };
+
+/** `value` undefined: the answer to an add did not say. */
+export type CounterOutput = { readonly value?: number };
+
+export function counterModel(initial = 0): FileModel<number, CounterInput, CounterOutput> {
+  return {
+    name: "counter",
+    partition: "key",
+    init: () => initial,
+    step(state, input, output) {
+      if (input.type === "get") return output?.value === state ? { ok: true, state } : IMPOSSIBLE;
+      const after = state + input.by;
+      return output?.value === undefined || output.value === after ? { ok: true, state: after } : IMPOSSIBLE;
+    },
+    key: (state) => state,
+    readOnly: (input) => input.type === "get" || input.by === 0,
+    inputKey: (input) => input.type === "add" ? String(input.by) : "get",
+    describe(input, output) {
+      const answer = output?.value === undefined ? "" : ` → ${output.value}`;
+      return input.type === "add" ? `add ${input.by}${answer}` : `get${answer}`;
+    },
+    describeState: String,
+    decode,
+    encode: ({ type, ...rest }, output) => ({ input: { op: type, ...rest }, output }),
+  };
+}
+
+function decode(input: unknown, output: unknown): Decoded<CounterInput, CounterOutput> {
+  if (!isObject(input)) return { ok: false, reason: "input must be an object with an op" };
+  if (output !== undefined && !isObject(output)) return { ok: false, reason: "output must be an object" };
+  const value = optionalInteger(output?.["value"]);
+  if (value === "wrong") return { ok: false, reason: "output.value must be a whole number" };
+  const answer = output === undefined ? undefined : value === undefined ? {} : { value };
+  if (input["op"] === "add") {
+    const by = optionalInteger(input["by"] ?? 1);
+    if (by === "wrong" || by === undefined) return { ok: false, reason: "input.by must be a whole number" };
+    return { ok: true, input: { type: "add", by }, output: answer };
+  }
+  if (input["op"] !== "get" && input["op"] !== "read") {
+    return { ok: false, reason: `input.op must be add or get, not ${canonicalJson(input["op"])}` };
+  }
+  if (output !== undefined && value === undefined) {
+    return { ok: false, reason: "the output of a get needs a value, a whole number" };
+  }
+  return { ok: true, input: { type: "get" }, output: answer };
+}

@@ -1,0 +1,119 @@
+// One life of a node's process: turns of its event loop one after another, timers on its own clock. It can be slow, stand
+// still (blocked by its disk, stopped, suspended) and die; after that nothing of it ever runs again.
+import type { Scheduler } from "../replica/ports.ts";
+import type { NodeClock, Timeline } from "./time.ts";
+
+type Held = { readonly task: () => void; readonly timer: boolean };
+
+export class SimulatedProcess {
+  readonly name: string;
+  readonly clock: NodeClock;
+  readonly scheduler: Scheduler;
+  alive = true;
+  paused = false;
+  /** How long the end of a turn takes to come, ms. */
+  turnMs = 0.02;
+  readonly #timeline: Timeline;
+  readonly #crashed: (error: unknown) => void;
+  readonly #ended: (() => void)[] = [];
+  #held: Held[] = [];
+  #blockedUntil = 0;
+  #waking = false;
+
+  /** `crashed` hears of an exception that nobody caught. */
+  constructor(name: string, timeline: Timeline, clock: NodeClock, crashed: (error: unknown) => void) {
+    this.name = name;
+    this.clock = clock;
+    this.#timeline = timeline;
+    this.#crashed = crashed;
+    this.scheduler = {
+      after: (ms, task) => this.#after(ms, task),
+      defer: (task) => void timeline.after(this.turnMs, () => this.turn(task)),
+    };
+  }
+
+  /** Runs `task` as a turn of the loop: now, or in its place among those that wait. */
+  turn(task: () => void, timer = false): void {
+    if (!this.alive) return;
+    if (this.paused || this.#held.length > 0 || this.#timeline.now < this.#blockedUntil) {
+      this.#held.push({ task, timer });
+      this.#wakeLater();
+      return;
+    }
+    this.#run(task);
+  }
+
+  /** The loop does nothing else for so long. */
+  block(ms: number): void {
+    this.#blockedUntil = Math.max(this.#blockedUntil, this.#timeline.now) + ms;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  /** What waited runs now. After a pause a runtime runs the timers that are due before the data in its sockets. */
+  resume(timersFirst: boolean): void {
+    this.paused = false;
+    if (timersFirst) {
+      this.#held = [...this.#held.filter(({ timer }) => timer), ...this.#held.filter(({ timer }) => !timer)];
+    }
+    this.#wakeLater();
+  }
+
+  /** Calls `then` when the process dies; at once where it is dead. */
+  whenEnded(then: () => void): void {
+    if (this.alive) this.#ended.push(then);
+    else then();
+  }
+
+  end(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.#held = [];
+    for (const then of this.#ended) then();
+  }
+
+  #run(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#crashed(error);
+    }
+  }
+
+  #wakeLater(): void {
+    if (this.#waking || this.paused || this.#held.length === 0) return;
+    this.#waking = true;
+    this.#timeline.at(this.#blockedUntil, () => {
+      this.#waking = false;
+      if (!this.alive || this.paused) return;
+      if (this.#timeline.now >= this.#blockedUntil) {
+        const next = this.#held.shift();
+        if (next !== undefined) this.#run(next.task);
+      }
+      this.#wakeLater();
+    });
+  }
+
+  #after(ms: number, task: () => void): () => void {
+    const due = this.clock.monotonic() + Math.max(0, ms);
+    let cancelled = false;
+    let cancelEvent = () => {};
+    const fire = () => {
+      if (cancelled || !this.alive) return;
+      const left = due - this.clock.monotonic();
+      // The clock was slowed or stands still: not yet.
+      if (left > 1e-6) arm(this.clock.frozen ? Math.max(left, 20) : left);
+      else this.turn(() => cancelled || task(), true);
+    };
+    const arm = (left: number) => {
+      cancelEvent = this.#timeline.after(this.clock.worldMs(left), fire);
+    };
+    arm(Math.max(0, ms));
+    return () => {
+      cancelled = true;
+      cancelEvent();
+    };
+  }
+}

@@ -1,0 +1,59 @@
+// The front door: runs a workload in the world, seed after seed, and makes what fails small. For the command line, the
+// hunt, tests, and people with a state machine of their own.
+import { shrink } from "./shrink.ts";
+import type { Workload } from "./workload.ts";
+import type { RunOptions, RunResult } from "./run.ts";
+import { runWorld } from "./world.ts";
+
+export type SimulateOptions<Query, Answer, State, Input, Output> = {
+  readonly workload: Workload<Query, Answer, State, Input, Output>;
+  /** Seeds are tried in this order. */
+  readonly seeds: Iterable<number>;
+  /** Everything else of the runs. */
+  readonly run?: Omit<RunOptions, "seed" | "trace">;
+  /** Told of each finished run. */
+  readonly onRun?: (result: RunResult) => void;
+  readonly onShrink?: (what: string) => void;
+  /** Runs spent on making a failure small; 0 = it is shown as it is. Default 60. */
+  readonly maxShrinkRuns?: number;
+  /** True: the first failure ends it. Default true. */
+  readonly stopAtFailure?: boolean;
+};
+
+export type Failure = { readonly failed: RunResult; readonly shrunk: RunResult };
+
+export type SimulationReport = {
+  readonly runs: number;
+  readonly operations: number;
+  readonly faults: number;
+  readonly committed: number;
+  readonly messages: number;
+  readonly simulatedMs: number;
+  readonly failures: readonly Failure[];
+};
+
+export async function simulate<Query, Answer, State, Input, Output>(
+  options: SimulateOptions<Query, Answer, State, Input, Output>,
+): Promise<SimulationReport> {
+  const { workload, seeds, run = {}, maxShrinkRuns = 60, stopAtFailure = true } = options;
+  const failures: Failure[] = [];
+  const sum = { runs: 0, operations: 0, faults: 0, committed: 0, messages: 0, simulatedMs: 0 };
+  for (const seed of seeds) {
+    const result = await runWorld(workload, { ...run, seed });
+    sum.runs++;
+    sum.operations += result.operations;
+    sum.faults += result.faults;
+    sum.committed += result.committed;
+    sum.messages += result.messages;
+    sum.simulatedMs += result.simulatedMs;
+    options.onRun?.(result);
+    if (result.violation === null) continue;
+    const again = (smaller: RunOptions) => runWorld(workload, smaller);
+    const shrunk = maxShrinkRuns === 0
+      ? result
+      : (await shrink(result, again, maxShrinkRuns, options.onShrink)).result;
+    failures.push({ failed: result, shrunk });
+    if (stopAtFailure) break;
+  }
+  return { ...sum, failures };
+}

@@ -1,0 +1,64 @@
+// Every seed that ever showed a fault of ours, with what it showed: replayed by world.test.ts for ever.
+import type { RunOptions } from "../../lib/simulation/mod.ts";
+
+export type FoundSeed = {
+  readonly run: Omit<RunOptions, "trace">;
+  /** Keys of the workload, where not the default. */
+  readonly keys?: number;
+  /** What broke, and what mended it. */
+  readonly showed: string;
+};
+
+export const foundSeeds: readonly FoundSeed[] = [
+  {
+    run: { founders: null, seed: 310131231929, durationMs: 6258, keepFaults: [0, 1] },
+    showed:
+      "a paused candidate wins an old term after a later one has committed: the invariant asked too much",
+  },
+  {
+    run: { founders: null, seed: 310131232216, nodes: 3, durationMs: 60_000 },
+    keys: 24,
+    showed: "the same, with three nodes and a long log",
+  },
+  {
+    run: { founders: null, seed: 135, durationMs: 60_000 },
+    showed: "a candidate's term that was never durable is forgotten in a crash: the invariant asked too much",
+  },
+  {
+    run: { founders: null, seed: 858822916180, nodes: 3, durationMs: 60_000 },
+    showed: "what a dead process asked of its disk shifted the account of what a crash leaves behind",
+  },
+  {
+    run: { founders: null, seed: 466051352416, nodes: 3, durationMs: 30_000 },
+    showed: "late rejections of a window with a hole had the whole window sent again, each of them",
+  },
+  {
+    run: { seed: 69790023669, nodes: 5 },
+    keys: 6,
+    showed:
+      "a removed node went on asking to be let in, and the next leader did so: a member that says nothing",
+  },
+  {
+    run: { seed: 69790023774, nodes: 5 },
+    showed: "a removed node that was asked to stop campaigned once more meanwhile",
+  },
+  {
+    run: { seed: 116, founders: 1, durationMs: 30_000 },
+    showed: "the only voter commits before it sends anything: two invariants asked too much",
+  },
+  {
+    run: { seed: 713219936965, nodes: 5 },
+    showed:
+      "the leader forgot a learner as soon as it had caught up, before telling it: it was brought up for ever",
+  },
+  {
+    run: { seed: 397, nodes: 3, founders: 3, durationMs: 6000, maxOperations: 20 },
+    showed:
+      "nothing here; two clusters, where a founder starts without knowing that its record was seen (zoo 37b)",
+  },
+  {
+    run: { seed: 876435514423, nodes: 5, durationMs: 60_000 },
+    showed:
+      "a suspended leader woke to an older term than the one that had committed its entry: the invariant asked too much",
+  },
+];
