@@ -1,0 +1,114 @@
+// Opens a data folder for `serve`: the log (whose lock is the guard of the folder), then the applied state. Whatever is
+// wrong with it becomes one line that says what and how to mend it.
+import { type AppliedState, openAppliedState } from "../replica/applied-state.ts";
+import { CorruptStorage, mendLog, mendState } from "../replica/corruption.ts";
+import { type DurableLog, openDurableLog } from "../replica/durable-log.ts";
+import type { Log, LogTable, SpaceProbe } from "../replica/ports.ts";
+import {
+  freeSpace,
+  nativeChecksum,
+  openDataFolder,
+  openLogFile,
+  openStateFile,
+  setAside,
+  StorageError,
+  witnessFile,
+} from "../storage/mod.ts";
+import { Failure } from "./failure.ts";
+
+export type OpenedDisk = {
+  /** Absolute. */
+  readonly folder: string;
+  readonly durableLog: DurableLog;
+  readonly state: AppliedState;
+  readonly space: SpaceProbe;
+};
+
+export type DiskOptions = {
+  readonly folder: string;
+  readonly log: Log;
+  /** Told of corruption that is found while running. */
+  readonly fatal: (message: string) => void;
+  /** Called between log and state with what the log knows; may throw a Failure. */
+  readonly check: (durableLog: DurableLog) => void;
+  /** Whether this node may give up who it was and enter its cluster as another replica: it knows whom to ask. */
+  readonly mayEnterAnew: (why: "corrupt" | "removed") => boolean;
+};
+
+/** Throws a Failure. A log that lies, or one of a removed node, is set aside where the node may enter anew. */
+export function openDisk(options: DiskOptions): OpenedDisk {
+  const { folder: path, log, fatal, check, mayEnterAnew } = options;
+  try {
+    const folder = openDataFolder(path);
+    let opened = openLog(folder, fatal);
+    const why = !opened.ok ? "corrupt" : opened.log.node()?.removed === true ? "removed" : null;
+    if (why !== null && mayEnterAnew(why)) {
+      if (opened.ok) opened.log.close();
+      setAllAside(folder, log, opened.ok ? "This node was removed from its cluster." : opened.reason);
+      opened = openLog(folder, fatal);
+    }
+    if (!opened.ok) throw new Failure(`${folder} cannot be used: ${opened.reason}`);
+    // In a new folder everything is missing, and nothing is wrong with that.
+    const level = opened.log.node() === null ? "debug" : "warning";
+    for (const note of opened.log.notes) log(level, note, { data: folder });
+    check(opened.log);
+    const state = openAppliedState({ store: openStateFile(folder), fatal });
+    if (!state.ok) throw new Failure(`${folder} cannot be used: ${state.corruption.reason}`);
+    refuseMixture(folder, opened.log, state.state);
+    return { folder, durableLog: opened.log, state: state.state, space: freeSpace(folder) };
+  } catch (error) {
+    if (error instanceof StorageError) throw new Failure(`${error.message}${advice(error)}`);
+    if (error instanceof CorruptStorage) throw new Failure(`${error.message}. ${mendLog}`);
+    throw error;
+  }
+}
+
+type Opened = { readonly ok: true; readonly log: DurableLog } | {
+  readonly ok: false;
+  readonly reason: string;
+};
+
+function openLog(folder: string, fatal: (message: string) => void): Opened {
+  let table: LogTable | null = null;
+  try {
+    table = openLogFile(folder);
+    const opened = openDurableLog({ table, witness: witnessFile(folder), checksum: nativeChecksum, fatal });
+    if (opened.ok) return opened;
+    table.close();
+    return { ok: false, reason: opened.corruption.reason };
+  } catch (error) {
+    const corrupt = error instanceof CorruptStorage ||
+      error instanceof StorageError && error.trouble === "corrupt";
+    if (!corrupt) throw error;
+    table?.close();
+    return { ok: false, reason: `${error.message}. ${mendLog}` };
+  }
+}
+
+/** The state first: a log without its state is made whole again, a state without its log is nobody's. */
+function setAllAside(folder: string, log: Log, reason: string): void {
+  const kept = [];
+  for (const file of ["state", "log"] as const) kept.push(setAside(folder, file));
+  log("error", "the data folder is set aside: this node enters its cluster anew, as another replica", {
+    reason,
+    kept: kept.join(", "),
+  });
+}
+
+/** Log and state must be of one cluster: one of the files may have been copied from elsewhere. */
+function refuseMixture(folder: string, durableLog: DurableLog, state: AppliedState): void {
+  const ofLog = durableLog.node()?.clusterId ?? null;
+  const ofState = state.record()?.clusterId ?? null;
+  if (ofState !== null && ofLog !== ofState) {
+    throw new Failure(
+      `${folder} mixes two clusters: log.sqlite is of ${
+        ofLog ?? "none"
+      }, state.sqlite of ${ofState}. ${mendState}`,
+    );
+  }
+}
+
+function advice(error: StorageError): string {
+  if (error.trouble !== "corrupt") return "";
+  return `. ${error.message.includes("state.sqlite") ? mendState : mendLog}`;
+}

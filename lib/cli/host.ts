@@ -1,0 +1,29 @@
+// The real world behind the replica's ports: clocks, timers, chance.
+import type { Clock, Random, Scheduler } from "../replica/ports.ts";
+
+export const clock: Clock = {
+  monotonic: () => performance.now(),
+  wall: () => Date.now(),
+};
+
+export const scheduler: Scheduler = {
+  after(ms, task) {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+  defer(task) {
+    setImmediate(task);
+  },
+};
+
+/** 53 bits from the system's generator: election timeouts of nodes that start together must not fall together. */
+export const random: Random = () => {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
+};
+
+/** The command line that starts this same program again, compiled or from source. */
+export function selfCommand(): readonly string[] {
+  const compiled = Bun.main.startsWith("/$bunfs/") || Bun.main.includes("~BUN");
+  return compiled ? [process.execPath] : [process.execPath, Bun.main];
+}

@@ -1,0 +1,58 @@
+// argv → command → exit code: the program that commander parses, and how trouble is told to a person.
+import { Command, CommanderError } from "commander";
+import { checkCommand } from "./check.ts";
+import { addClientCommands } from "./client-commands.ts";
+import { addDatacenter, isSimulatorCall } from "./datacenter.ts";
+import { addDev } from "./dev.ts";
+import { Failure } from "./failure.ts";
+import { addMaelstrom } from "./maelstrom.ts";
+import { addCommandsNotBuilt } from "./not-built.ts";
+import { addServe } from "./serve.ts";
+import { simulateCommand } from "./simulate.ts";
+import { commit, version } from "./version.ts";
+
+/** Runs one command to its end. `end` ends the process at once: for a second Ctrl-C and for a replica that must not go on. */
+export async function run(argv: readonly string[], end: (code: number) => never): Promise<number> {
+  const program = makeProgram(end);
+  try {
+    const given = isSimulatorCall(argv) ? ["datacenter", ...argv] : [...argv];
+    await program.parseAsync(given, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof Failure) {
+      console.error(`coracle: ${error.message}`);
+      return error.exitCode;
+    }
+    console.error(error);
+    return 70;
+  }
+}
+
+function makeProgram(end: (code: number) => never): Command {
+  const program = new Command("coracle")
+    .description("A replicated log and key-value store in one executable.")
+    .version(versionLine(), "-V, --version", "which build this is")
+    .helpCommand("help [command]", "how to use a command")
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "coracle: ")) });
+  addServe(program, end);
+  addDev(program, end);
+  addClientCommands(program);
+  addDatacenter(program, end);
+  addMaelstrom(program, end);
+  program.command("version").description("which build this is").option("--json", "as JSON")
+    .action(({ json }: { json?: boolean }) => {
+      console.log(json ? JSON.stringify({ version, commit, bun: Bun.version }) : versionLine());
+    });
+  for (const command of [simulateCommand(), checkCommand()]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  addCommandsNotBuilt(program);
+  return program;
+}
+
+function versionLine(): string {
+  return `coracle ${version} (${commit === null ? "from source" : `commit ${commit}`}, Bun ${Bun.version})`;
+}

@@ -1,0 +1,242 @@
+// `coracle serve`: one replica with its disk, its links and its HTTP edge, from the first line of the log to exit 0.
+import type { Command } from "commander";
+import type { DirectoryEntry } from "../http/options.ts";
+import { bunRuntime, createApp, createMetrics, ListenError, startServer } from "../http/mod.ts";
+import { kvStateMachine } from "../kv/mod.ts";
+import { idOf } from "../raft/mod.ts";
+import { PeerLinks } from "../peers/mod.ts";
+import { claimIdentity, type LocalIdentity } from "../replica/identity.ts";
+import type { DurableLog } from "../replica/durable-log.ts";
+import type { Log } from "../replica/ports.ts";
+import { Replica } from "../replica/replica.ts";
+import { isLoopback, urlOf } from "./addresses.ts";
+import { startDiscovery } from "./discovery.ts";
+import { openDisk } from "./disk.ts";
+import { Failure, wrongUsage } from "./failure.ts";
+import { clock, random, scheduler } from "./host.ts";
+import { openLog } from "./log.ts";
+import { checkExposure, ownUrl, type ServeOptions, serveOptions, serveSettings } from "./serve-options.ts";
+import { declare } from "./settings.ts";
+import { onStopSignal } from "./signals.ts";
+import { version } from "./version.ts";
+
+/** An orderly stop takes up to 3 s together; what is not done by then is not waited for. */
+const replicaStopMs = 2_000;
+const serverStopMs = 500;
+const stopMs = 2_800;
+/** How long --leave-on-exit may take before that. */
+const leaveMs = 3_000;
+
+/** EX_SOFTWARE: a broken invariant, a failed disk, an error nobody expected. */
+const brokenExitCode = 70;
+
+export function addServe(program: Command, end: (code: number) => never): void {
+  const command = program.command("serve").description("run one replica");
+  declare(command, serveSettings).action(async () => {
+    const options = serveOptions(command, process.env);
+    const log = openLog(options.logLevel, options.logFormat);
+    // Whatever nobody handled has left something half done: ending at once is what a crash is, and crashes are survived.
+    const broken = (what: string) => (error: unknown) => {
+      log("error", what, { error: error instanceof Error ? error.stack ?? error.message : String(error) });
+      end(brokenExitCode);
+    };
+    process.on("uncaughtException", broken("an exception that nobody handled: ending at once"));
+    process.on("unhandledRejection", broken("a rejection that nobody handled: ending at once"));
+    await serve(options, log, end);
+  });
+}
+
+async function serve(options: ServeOptions, log: Log, end: (code: number) => never): Promise<void> {
+  const fatal = (message: string) => {
+    log("error", `this replica must not go on: ${message}`, { fatal: true });
+    end(brokenExitCode);
+  };
+  const { folder, durableLog, state, space } = openDisk({
+    ...{ folder: options.data, log, fatal },
+    check: (durableLog) => checkAgainstDisk(options, durableLog),
+    mayEnterAnew: (why) => mayEnterAnew(options, why),
+  });
+  const identity = await claim(
+    durableLog,
+    options.id ?? (durableLog.node() === null ? options.defaultId : null),
+  );
+  const peers = (options.peers ?? []).filter((peer) => peer.id !== identity.id);
+  const { discover, expect, role } = options;
+  // What is on disk beats all of this.
+  const joins = options.join.length > 0 || role === "learner" || (discover !== null && expect === null);
+
+  let url = ownUrl(options, identity.id) ?? urlOf(options.host, options.port);
+  const links = new PeerLinks({
+    identity: () => identity.peerIdentity(url, version),
+    admit: (peer) => identity.admit(peer),
+    ...{ secret: options.secret, log, clock, scheduler, random },
+  });
+  const metrics = createMetrics();
+  const replica = new Replica({
+    ...{ identity, durableLog, state, links, clock, scheduler, random, space, log, fatal },
+    machine: kvStateMachine,
+    expected: joins || discover !== null ? [] : [identity.id, ...peers.map((peer) => peer.id)],
+    membership: {
+      ...{ join: joins, discovers: discover !== null, role, removeDeadAfterMs: options.removeDeadAfter },
+      about: () => ({ url, region: options.region ?? "", software: version }),
+    },
+    heartbeatMs: options.heartbeatMs,
+    electionMs: options.electionMs,
+    metrics: { onFsync: (seconds) => metrics.observeFsync(seconds) },
+  });
+  const app = createApp({
+    replica,
+    node: {
+      id: identity.id,
+      version,
+      region: options.region,
+      // With port 0 it is known only once the server listens.
+      get advertise() {
+        return url;
+      },
+    },
+    ...{ clock, log, metrics, runtime: bunRuntime },
+    tokens: options.token,
+    open: options.open,
+    maxValueBytes: options.maxValueBytes,
+    leaderRouting: options.leaderRouting,
+    directory: () => directoryOf(peers, replica.directory()),
+  });
+  const server = listen(() =>
+    startServer({
+      host: options.host,
+      port: options.port,
+      app,
+      links,
+      maxValueBytes: options.maxValueBytes,
+      log,
+    })
+  );
+  url = ownUrl(options, identity.id) ?? urlOf(options.host, server.port);
+  replica.start();
+  for (const peer of peers) links.dial(peer.url);
+  for (const member of options.join) links.dial(member);
+  if (discover !== null) {
+    startDiscovery({
+      ...{ target: discover, expect: joins ? null : expect, servers: process.env["DNS_SERVER"] || null, log },
+      dial: (found) => links.dial(found),
+      allow: (atLeast) => joins || replica.discovering(atLeast),
+      isWanted: () => ["forming", "joining"].includes(replica.status().phase),
+    });
+  }
+  log("info", "serving", {
+    id: identity.id,
+    cluster: identity.clusterId ?? "forming",
+    url,
+    data: folder,
+    peers: peers.map((peer) => `${peer.id}=${peer.url}`).join(",") || "none",
+    incarnation: identity.node.incarnation,
+    start: identity.bootCount,
+    version,
+  });
+
+  const signal = await stopAsked(end);
+  if (options.leaveOnExit) await leave(replica, log);
+  log("info", "stopping", { signal });
+  const patience = setTimeout(() => {
+    log("warning", "stopping took too long: ending now; what was acknowledged is on disk");
+    end(0);
+  }, stopMs);
+  // The replica first: it hands leadership over through the links and lets what is under way end; meanwhile the server
+  // answers whatever comes with 503.
+  await replica.stop(replicaStopMs);
+  links.close();
+  await server.stop(serverStopMs);
+  clearTimeout(patience);
+  log("info", "stopped", { id: identity.id });
+}
+
+/** What can only be judged with the disk's word on who this node is. Throws a Failure. */
+function checkAgainstDisk(options: ServeOptions, durableLog: DurableLog): void {
+  const node = durableLog.node();
+  const id = options.id ?? node?.id ?? options.defaultId;
+  const { host, peers, secret } = options;
+  if (id === null && (peers ?? []).length > 0) {
+    throw wrongUsage("--peers needs --id at a node's first start: which of them is this one?");
+  }
+  if (node?.removed === true) {
+    throw new Failure(
+      `this node was removed from its cluster: start it with --rejoin and --join URL to enter anew, ` +
+        `or keep its data folder ${options.data} aside`,
+    );
+  }
+  checkExposure(options, id);
+  if (isLoopback(host)) return;
+  if (node?.started !== true && peers === null && options.join.length === 0 && options.discover === null) {
+    throw wrongUsage(
+      `--host ${host} is beyond loopback: a new cluster of one must be asked for with --peers that names only this node`,
+    );
+  }
+  if ((node?.record?.length ?? 0) > 1 && secret === null) {
+    throw wrongUsage(
+      `--host ${host} is beyond loopback: this cluster's other replicas need --secret, the same everywhere`,
+    );
+  }
+}
+
+/** A node whose log lies may become another replica where others are there to take it in; its id must be known. */
+function mayEnterAnew({ id, defaultId, peers, join, discover, rejoin }: ServeOptions, why: string): boolean {
+  const own = id ?? defaultId;
+  const others = join.length > 0 || discover !== null || (peers ?? []).some((peer) => peer.id !== own);
+  if (why === "corrupt") return others && own !== null;
+  if (rejoin && !others) throw wrongUsage("--rejoin needs to know where: give --join or --peers");
+  return rejoin;
+}
+
+/** People's lists first, then what gossip knows better. */
+function directoryOf(
+  peers: readonly { readonly id: string; readonly url: string }[],
+  known: ReturnType<Replica["directory"]>,
+): Map<string, DirectoryEntry> {
+  const listed = peers.map(({ id, url }) => [id, { url, region: null, version: null }] as const);
+  const directory = new Map<string, DirectoryEntry>(listed);
+  for (const { replica, url, region, version, ageMs } of known) {
+    const entry = { url: url || null, region: region || null, version, ageMs };
+    directory.set(replica, entry);
+    directory.set(idOf(replica), entry);
+  }
+  return directory;
+}
+
+/** --leave-on-exit: out of the cluster first, as far as that goes in a few seconds. */
+async function leave(replica: Pick<Replica, "administer" | "status">, log: Log): Promise<void> {
+  const { replica: self } = replica.status();
+  const left = await replica.administer({ type: "remove", id: self, force: false }, { timeoutMs: leaveMs });
+  log(
+    left.ok ? "info" : "warning",
+    left.ok ? "left the cluster" : `could not leave the cluster: ${left.detail}`,
+  );
+}
+
+function claim(durableLog: DurableLog, id: string | null): Promise<LocalIdentity> {
+  return new Promise((resolve, reject) => {
+    claimIdentity({ durableLog, id, random }, (claimed) => {
+      if (claimed.ok) resolve(claimed.identity);
+      else reject(new Failure(claimed.message));
+    });
+  });
+}
+
+function listen<Server>(start: () => Server): Server {
+  try {
+    return start();
+  } catch (error) {
+    throw error instanceof ListenError ? new Failure(error.message) : error;
+  }
+}
+
+/** Resolves with what asked for the stop: a signal, or for children of `dev` and of tests the end of their stdin. */
+function stopAsked(end: (code: number) => never): Promise<string> {
+  return new Promise((resolve) => {
+    onStopSignal(resolve, () => end(130));
+    if (process.env["CORACLE_STOP_WITH_STDIN"]) {
+      process.stdin.on("end", () => resolve("end of stdin"));
+      process.stdin.resume();
+    }
+  });
+}
