@@ -1,0 +1,236 @@
+// Members of real clusters come, go, lose their disks and move, while clients write.
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { describe, test } from "bun:test";
+import { readdir, rm } from "node:fs/promises";
+import { runCoracle } from "../support/coracle.ts";
+import { eventually } from "../support/eventually.ts";
+import type { NodeProcess } from "../support/node-process.ts";
+import { type Fleet, withFleet } from "./fleet.ts";
+
+const timeoutMs = 60_000;
+
+/** Writes one key after the other at the nodes in turn until stopped; what failed and was not retriable is a failure. */
+function load(nodes: () => readonly NodeProcess[]): { stop(): Promise<{ written: number; bad: string[] }> } {
+  let stopping = false;
+  const bad: string[] = [];
+  let written = 0;
+  const worker = async (name: string) => {
+    for (let at = 0; !stopping; at++) {
+      const all = nodes();
+      const node = all[at % all.length];
+      if (node === undefined) break;
+      try {
+        const response = await node.fetch(`/v1/kv/load/${name}/${at}`, { method: "PUT", body: `${at}` });
+        const detail = await response.text();
+        if (response.ok) written++;
+        else if (response.status !== 503) bad.push(`${node.id} ${response.status} ${detail}`);
+      } catch {
+        // No connection: nothing was done there, or its process was killed under it.
+      }
+    }
+  };
+  const workers = [worker("a"), worker("b"), worker("c")];
+  return {
+    async stop() {
+      stopping = true;
+      await Promise.all(workers);
+      return { written, bad };
+    },
+  };
+}
+
+async function joined(fleet: Fleet, id: string, member: NodeProcess, more: readonly string[] = []) {
+  const node = await fleet.start(id, ["--join", member.url, ...more]);
+  await node.ready();
+  return node;
+}
+
+describe("members of real clusters", () => {
+  test("one, three, five, three: two join at once, people remove, a removed one says so", async () => {
+    await withFleet(async (fleet) => {
+      const n1 = await fleet.start("n1");
+      await n1.ready();
+      await fleet.put(n1, "a", "1");
+      await Promise.all(["n2", "n3"].map((id) => joined(fleet, id, n1)));
+      await fleet.voters(n1, ["n1", "n2", "n3"]);
+      await Promise.all(["n4", "n5"].map((id) => joined(fleet, id, fleet.node("n3"))));
+      await fleet.voters(n1, ["n1", "n2", "n3", "n4", "n5"]);
+      for (const node of fleet.running) {
+        const response = await node.fetch("/v1/kv/a");
+        assertEquals(await response.text(), "1");
+      }
+      await fleet.run(fleet.node("n4"), "remove", "n1");
+      await fleet.run(fleet.node("n4"), "remove", "n5");
+      const n2 = fleet.node("n2");
+      await fleet.voters(n2, ["n2", "n3", "n4"]);
+      await eventually(async () => (await (await n1.fetch("/readyz")).text()).includes("removed"), {
+        what: "n1 says that it was removed",
+      });
+      await fleet.put(n2, "a", "2");
+      // Started again it ends with a plain message; --rejoin enters anew.
+      await n1.stop();
+      const again = await runCoracle(["serve", "--id", "n1", "--port", "0", "--data", fleet.data("n1")]);
+      assertEquals(again.code, 1);
+      assertMatch(again.stderr, /was removed from its cluster: start it with --rejoin and --join/);
+      await joined(fleet, "n1", n2, ["--rejoin"]);
+      await fleet.voters(n2, ["n1", "n2", "n3", "n4"]);
+      const status = await fleet.run(fleet.node("n1"), "status");
+      assertMatch(status, /4 voters, majority 3/);
+      await fleet.run(n2, "transfer", "n3");
+      await eventually(async () => (await fleet.view(n2)).leader === "n3", { what: "n3 leads" });
+    });
+  }, timeoutMs);
+
+  test(
+    "each of three is replaced in turn under load; every write that failed may be sent again",
+    async () => {
+      await withFleet(async (fleet) => {
+        await fleet.form(3);
+        let serving = fleet.running;
+        const writers = load(() => serving);
+        for (const [old, by] of [["n1", "n4"], ["n2", "n5"], ["n3", "n6"]] as const) {
+          const member = fleet.node(by === "n6" ? "n4" : "n3");
+          const entered = await joined(fleet, by, member, ["--role", "learner"]);
+          await fleet.run(member, "replace", old, by);
+          await eventually(async () => !(await fleet.view(entered)).configuration.voters.includes(old), {
+            what: `${old} is out`,
+          });
+          serving = fleet.running.filter((node) => node.id !== old);
+          await fleet.node(old).stop();
+        }
+        const { written, bad } = await writers.stop();
+        assertEquals(bad, []);
+        assert(written > 50, `${written} writes`);
+        await fleet.voters(fleet.node("n5"), ["n4", "n5", "n6"]);
+      });
+    },
+    timeoutMs,
+  );
+
+  test(
+    "the leader is killed at one stage after another of a joint change: it is done, or it is not",
+    async () => {
+      await withFleet(async (fleet) => {
+        await fleet.form(3);
+        for (const id of ["n4", "n5"]) await joined(fleet, id, fleet.node("n1"));
+        await fleet.voters(fleet.node("n1"), ["n1", "n2", "n3", "n4", "n5"]);
+        const sets = [["n1", "n2", "n3", "n4"], ["n1", "n2", "n3", "n4", "n5"]];
+        const learnersOf = (voters: readonly string[]) => voters.includes("n5") ? [] : ["n5"];
+        for (const [at, delayMs] of [0, 1, 2, 4, 8, 16].entries()) {
+          const voters = sets[at % 2] ?? [];
+          const leader = await fleet.leader();
+          const body = JSON.stringify({ voters, learners: learnersOf(voters) });
+          const change = leader.fetch("/v1/cluster/configuration", { method: "PUT", body }).catch(() => null);
+          await Bun.sleep(delayMs);
+          await leader.kill();
+          await change;
+          const next = await fleet.leader();
+          await eventually(async () => !(await fleet.view(next)).configuration.joint, {
+            what: "no joint phase",
+          });
+          await fleet.put(next, `round/${at}`, "x");
+          const { configuration } = await fleet.view(next);
+          assert(sets.some((set) => set.join() === [...configuration.voters].sort().join()));
+          await leader.start();
+          await leader.ready();
+          // The next round begins from the other one.
+          await eventually(async () => {
+            const wanted = await (await fleet.leader()).fetch("/v1/cluster/configuration", {
+              method: "PUT",
+              body,
+            });
+            return wanted.ok;
+          }, { what: "the change is done in the end" });
+          await fleet.voters(leader, voters);
+        }
+      });
+    },
+    timeoutMs,
+  );
+
+  test("a wiped disk and a corrupt log come back as new incarnations, by themselves", async () => {
+    await withFleet(async (fleet) => {
+      const [, n2, n3] = await fleet.form(3);
+      assert(n2 !== undefined && n3 !== undefined);
+      await fleet.put(n2, "a", "1");
+      const before = await fleet.view(n2);
+      const incarnation = (view: typeof before, id: string) =>
+        view.members.filter((member) => member.id === id).map((member) => member.incarnation).join();
+      await n3.kill();
+      await rm(fleet.data("n3"), { recursive: true });
+      await n3.start();
+      await n3.ready();
+      await eventually(async () => {
+        const now = incarnation(await fleet.view(n2), "n3");
+        return now !== incarnation(before, "n3") && !now.includes(",");
+      }, { what: "n3 has one new incarnation" });
+      await n3.kill();
+      const log = Bun.file(`${fleet.data("n3")}/log.sqlite-wal`);
+      const path = (await log.exists()) && log.size > 5000 ? log : Bun.file(`${fleet.data("n3")}/log.sqlite`);
+      const bytes = await path.bytes();
+      bytes.fill(0x5a, 4200, 4400);
+      await Bun.write(path, bytes);
+      await n3.start();
+      await n3.ready();
+      assert((await readdir(fleet.data("n3"))).some((name) => name.includes("corrupt")));
+      await fleet.voters(n2, ["n1", "n2", "n3"]);
+      assertEquals(await (await n3.fetch("/v1/kv/a")).text(), "1");
+    });
+  }, timeoutMs);
+
+  test("one moves to another port and is found; all move at once, each told of one other", async () => {
+    await withFleet(async (fleet) => {
+      const [, n2] = await fleet.form(3);
+      assert(n2 !== undefined);
+      await fleet.put(fleet.node("n1"), "a", "1");
+      // Nothing but its data folder: it remembers where the others are.
+      await eventually(() => n2.logLines.some(({ message }) => message.includes("remembers where")), {
+        what: "n2 has written down where the others are",
+      });
+      await n2.stop();
+      const began = performance.now();
+      const moved = await fleet.start("n2");
+      await moved.ready(10_000);
+      await eventually(async () => {
+        const view = await fleet.view(fleet.node("n1"));
+        return view.members.find(({ id }) => id === "n2")?.url === moved.url;
+      }, { what: "n1 knows where n2 is" });
+      console.log(`moved: found after ${Math.round(performance.now() - began)} ms`);
+      await fleet.killAll();
+      const ids = ["n1", "n2", "n3"];
+      const nodes = ids.map((id) => fleet.make(id));
+      await Promise.all(nodes.map((node, at) => node.start(["--join", nodes[(at + 1) % 3]?.url ?? ""])));
+      await Promise.all(nodes.map((node) => node.ready()));
+      assertEquals(await (await fleet.node("n3").fetch("/v1/kv/a")).text(), "1");
+    });
+  }, timeoutMs);
+
+  test("--leave-on-exit, an id that is taken, another cluster", async () => {
+    await withFleet(async (fleet) => {
+      const [n1, n2] = await fleet.form(3);
+      assert(n1 !== undefined && n2 !== undefined);
+      const n4 = await joined(fleet, "n4", n1, ["--leave-on-exit"]);
+      await fleet.voters(n1, ["n1", "n2", "n3", "n4"]);
+      assertEquals(await n4.stop(), 0);
+      await fleet.voters(n1, ["n1", "n2", "n3"]);
+
+      const twin = fleet.make("n2-twin", ["--id", "n2", "--join", n1.url]);
+      await twin.start();
+      await eventually(async () => {
+        const { node } = await fleet.view(twin);
+        return node?.phase === "joining" && node.waitingFor?.includes("calls itself n2 already") === true;
+      }, { what: "the twin is told that its id is taken" });
+      await twin.kill();
+
+      const lone = await fleet.start("lone");
+      await lone.ready();
+      await lone.stop();
+      const stranger = fleet.make("lone", ["--join", n1.url]);
+      await stranger.start();
+      await eventually(() => stranger.logLines.some(({ message }) => /belongs to cluster/.test(message)), {
+        what: "the member of another cluster is told so",
+      });
+      assertEquals((await fleet.view(n1)).configuration.voters.length, 3);
+    });
+  }, timeoutMs);
+});
