@@ -1,0 +1,57 @@
+// Runs inside a copy of the code that has a bug put in: whole clusters in the deterministic world, first the seeds that
+// once showed something, then scenarios and fresh seeds, for so many milliseconds. Prints one line of JSON: the first
+// violation, or null.
+import {
+  builtInScenarios,
+  kvWorkload,
+  runOptionsOf,
+  type RunResult,
+  runWorld,
+} from "../../lib/simulation/mod.ts";
+import { foundSeeds } from "../simulation/seeds.ts";
+import type { Catch } from "./catch.ts";
+
+const end = performance.now() + Number(process.argv[2] ?? 20_000);
+const firstSeed = Number(process.argv[3] ?? 1);
+let minutes = 0;
+
+function caught(by: string, { violation, simulatedMs }: RunResult): Catch | null {
+  minutes += simulatedMs / 60_000;
+  if (violation === null) return null;
+  const what = `${violation.invariant}: ${violation.detail}`.split("\n")[0] ?? "";
+  return { by, kind: "invariant", what, after: `${minutes.toFixed(1)} simulated minutes` };
+}
+
+async function firstCatch(): Promise<Catch | null> {
+  for (const { run, keys } of [...foundSeeds].reverse()) {
+    if (performance.now() >= end) return null;
+    const result = await runWorld(kvWorkload(keys === undefined ? {} : { keys }), run);
+    const found = caught(`simulation, kept seed ${run.seed}`, result);
+    if (found !== null) return found;
+  }
+  for (const scenario of builtInScenarios) {
+    if (performance.now() >= end) return null;
+    const result = await runWorld(kvWorkload(), runOptionsOf(scenario, firstSeed));
+    const found = caught(`simulation, scenario ${scenario.name}`, result);
+    if (found !== null) return found;
+  }
+  for (let seed = firstSeed; performance.now() < end; seed++) {
+    const result = await runWorld(kvWorkload(), { seed, nodes: seed % 2 === 0 ? 5 : 3 });
+    const found = caught(`simulation, seed ${seed}`, result);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+try {
+  console.log(JSON.stringify(await firstCatch()));
+} catch (error) {
+  const what = error instanceof Error ? error.message : String(error);
+  const found: Catch = {
+    by: "simulation",
+    kind: "invariant",
+    what,
+    after: `${minutes.toFixed(1)} simulated minutes`,
+  };
+  console.log(JSON.stringify(found));
+}

@@ -1,0 +1,117 @@
+// `npm run hunt -- --minutes 60 [--jobs 2] [--nodes 5] [--simulated 1] [--members]`: runs the world from fresh seeds in parallel
+// processes until the time is over. Failing seeds go to dist/hunt/ with the command that shows each again; exit 1 on any.
+import { appendFile, mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { describeFailure } from "../lib/simulation/mod.ts";
+import { changesMembers, kvWorkload, simulate } from "../lib/simulation/mod.ts";
+
+const folder = new URL("../dist/hunt/", import.meta.url).pathname;
+
+type Sum = { runs: number; operations: number; faults: number; simulatedMs: number; failures: string[] };
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "1" },
+    jobs: { type: "string", default: String(Math.min(2, availableParallelism())) },
+    simulated: { type: "string", default: "1" },
+    nodes: { type: "string" },
+    seed: { type: "string" },
+    members: { type: "boolean", default: false },
+    worker: { type: "string" },
+  },
+});
+const minutes = positive("--minutes", values.minutes);
+const jobs = Math.ceil(positive("--jobs", values.jobs));
+const simulatedMinutes = positive("--simulated", values.simulated);
+const firstSeed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 40) : Number(values.seed);
+
+if (values.worker === undefined) await lead();
+else await work(Number(values.worker));
+
+/** Starts the workers, adds up what they say a line at a time, and reports. */
+async function lead(): Promise<void> {
+  console.log(`hunt: ${minutes} min, ${jobs} processes, seeds from ${firstSeed}`);
+  const beganAt = performance.now();
+  const sum: Sum = { runs: 0, operations: 0, faults: 0, simulatedMs: 0, failures: [] };
+  const line = () => {
+    const real = (performance.now() - beganAt) / 60_000;
+    const simulated = sum.simulatedMs / 60_000;
+    return `${sum.runs} seeds, ${sum.operations} operations, ${sum.faults} faults, ` +
+      `${simulated.toFixed(0)} simulated minutes in ${real.toFixed(1)} real ones ` +
+      `(${(simulated / real).toFixed(0)} per minute), ${sum.failures.length} failures`;
+  };
+  const timer = setInterval(() => console.log(line()), 30_000);
+  const exits = await Promise.all(Array.from({ length: jobs }, (_, at) => follow(at, sum)));
+  clearInterval(timer);
+  console.log(`hunt: ${line()}`);
+  const died = exits.some((code) => code !== 0);
+  if (died) console.error(`hunt: a worker ended with ${exits.join(", ")}`);
+  process.exitCode = died || sum.failures.length > 0 ? 1 : 0;
+}
+
+async function follow(at: number, sum: Sum): Promise<number> {
+  const args = [
+    "--minutes",
+    String(minutes),
+    "--jobs",
+    String(jobs),
+    "--simulated",
+    String(simulatedMinutes),
+  ];
+  if (values.nodes !== undefined) args.push("--nodes", values.nodes);
+  if (values.members) args.push("--members");
+  const child = Bun.spawn(
+    [process.execPath, import.meta.path, ...args, "--seed", String(firstSeed), "--worker", String(at)],
+    { stdout: "pipe", stderr: "inherit" },
+  );
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of child.stdout) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const text of lines) await add(sum, text);
+  }
+  return await child.exited;
+}
+
+async function add(sum: Sum, text: string): Promise<void> {
+  const { runs, operations, faults, simulatedMs, failure } = JSON.parse(text) as Omit<Sum, "failures"> & {
+    failure: string | null;
+  };
+  sum.runs += runs;
+  sum.operations += operations;
+  sum.faults += faults;
+  sum.simulatedMs += simulatedMs;
+  if (failure === null) return;
+  sum.failures.push(failure);
+  console.log(failure);
+  await mkdir(folder, { recursive: true });
+  await appendFile(`${folder}failures.txt`, `${failure}\n\n`);
+}
+
+/** One process: every jobs-th seed; sizes of the cluster in turn unless one was asked for. */
+async function work(at: number): Promise<void> {
+  const endAt = performance.now() + minutes * 60_000;
+  for (let seed = firstSeed + at; performance.now() < endAt; seed += jobs) {
+    const nodes = values.nodes === undefined ? (seed % 4 === 0 ? 3 : 5) : Number(values.nodes);
+    // --members: only seeds under which the members change.
+    if (values.members && !changesMembers(seed, nodes)) continue;
+    const report = await simulate({
+      workload: kvWorkload({ keys: seed % 3 === 0 ? 6 : 24 }),
+      seeds: [seed],
+      run: { nodes, durationMs: simulatedMinutes * 60_000 },
+    });
+    const { runs, operations, faults, simulatedMs, failures } = report;
+    const found = failures[0];
+    const keys = seed % 3 === 0 ? " (with --keys 6)" : "";
+    const failure = found === undefined ? null : describeFailure(found.failed, found.shrunk, null) + keys;
+    process.stdout.write(`${JSON.stringify({ runs, operations, faults, simulatedMs, failure })}\n`);
+  }
+}
+
+function positive(flag: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`${flag} must be above 0, not "${text}"`);
+  return value;
+}
