@@ -1,0 +1,84 @@
+// How long a cluster takes no writes after kill -9 of its leader, and how soon a restarted node with 100,000 keys serves.
+// Default timing, real processes.   bun run bench/failover.ts [--tries 20] [--keys 100000]
+import { parseArgs } from "node:util";
+import { type Cluster, withCluster } from "../tests/support/cluster.ts";
+
+const { values: flags } = parseArgs({
+  options: { tries: { type: "string", default: "20" }, keys: { type: "string", default: "100000" } },
+});
+
+/** Milliseconds from the kill until a write through a survivor is acknowledged again. */
+async function failover(cluster: Cluster, attempt: number): Promise<number> {
+  const leader = await cluster.leader();
+  const survivors = cluster.others(leader);
+  const began = performance.now();
+  await leader.kill();
+  for (let number = 0;; number++) {
+    const node = survivors[number % survivors.length];
+    const response = await node?.fetch(`/v1/kv/failover?timeout=250ms`, {
+      method: "PUT",
+      body: `${attempt}`,
+    });
+    await response?.arrayBuffer();
+    if (response?.ok) break;
+    if (performance.now() - began > 30_000) throw new Error("no write was taken within 30 s");
+  }
+  const elapsed = performance.now() - began;
+  await leader.start();
+  await cluster.ready();
+  return elapsed;
+}
+
+async function fill(cluster: Cluster, count: number): Promise<void> {
+  const value = "x".repeat(256);
+  let next = 0;
+  const worker = async (at: number) => {
+    const node = cluster.nodes[at % cluster.nodes.length];
+    while (next < count) {
+      const key = next++;
+      const response = await node?.fetch(`/v1/kv/fill/${key}`, {
+        method: "PUT",
+        body: value,
+        keepalive: true,
+      });
+      await response?.arrayBuffer();
+      if (!response?.ok) next = Math.min(next, key);
+    }
+  };
+  await Promise.all(Array.from({ length: 128 }, (_, at) => worker(at)));
+}
+
+/** Milliseconds from starting the process until a linearizable read is answered. */
+async function restart(cluster: Cluster): Promise<number> {
+  const [node] = cluster.others(await cluster.leader());
+  if (node === undefined) throw new Error("a cluster of one");
+  await node.kill();
+  const began = performance.now();
+  await node.start();
+  for (;;) {
+    const response = await node.fetch("/v1/kv/fill/7?timeout=250ms").catch(() => null);
+    await response?.arrayBuffer();
+    if (response?.ok) return performance.now() - began;
+  }
+}
+
+function say(what: string, times: readonly number[]): void {
+  const sorted = [...times].sort((a, b) => a - b);
+  const shown = (value: number | undefined) => `${Math.round(value ?? NaN)} ms`;
+  console.log(
+    `${what}: median ${shown(sorted[Math.floor(sorted.length / 2)])}, best ${shown(sorted[0])}, ` +
+      `worst ${shown(sorted.at(-1))} of ${sorted.length}`,
+  );
+}
+
+await withCluster({ size: 3 }, async (cluster) => {
+  const times: number[] = [];
+  for (let attempt = 0; attempt < Number(flags.tries); attempt++) {
+    times.push(await failover(cluster, attempt));
+  }
+  say("kill -9 of the leader until a write is taken again", times);
+  await fill(cluster, Number(flags.keys));
+  const restarts: number[] = [];
+  for (let attempt = 0; attempt < 5; attempt++) restarts.push(await restart(cluster));
+  say(`a node with ${flags.keys} keys until it serves a linearizable read`, restarts);
+});
