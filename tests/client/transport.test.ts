@@ -117,8 +117,10 @@ describe("a write", () => {
     using server = raw(() => null);
     await using other = scripted(written);
     const client = new Client({ urls: [server.url, other.url], timeoutMs: 200 });
-    await assertRejects(() => client.put("k", "v"), OutcomeUnknown, "200 ms");
-    assertEquals([server.requests.length, other.seen.length], [1, 0]);
+    // Of the 200 ms some may be gone before the attempt begins, and on a halted machine all before it is heard.
+    await assertRejects(() => client.put("k", "v"), OutcomeUnknown, "no answer within");
+    assert(server.requests.length <= 1);
+    assertEquals(other.seen.length, 0);
   });
 
   test("a 2xx that is not ours leaves it unknown", async () => {
