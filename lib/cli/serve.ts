@@ -82,7 +82,12 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
     },
     heartbeatMs: options.heartbeatMs,
     electionMs: options.electionMs,
-    metrics: { onFsync: (seconds) => metrics.observeFsync(seconds) },
+    metrics: {
+      onFsync: metrics.observeFsync,
+      onStateCommit: metrics.observeStateCommit,
+      onApplied: metrics.countApplied,
+      onOutcome: metrics.countOutcome,
+    },
   });
   const app = createApp({
     replica,
@@ -101,6 +106,7 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
     maxValueBytes: options.maxValueBytes,
     leaderRouting: options.leaderRouting,
     directory: () => directoryOf(peers, replica.directory()),
+    traffic: () => links.traffic(),
   });
   const server = listen(() =>
     startServer({

@@ -1,17 +1,17 @@
 // The numbers of GET /metrics. Gauges are set from the replica's status at scrape time; between scrapes only histograms
 // cost anything.
-import { Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 import { idOf } from "../raft/mod.ts";
-import type { ReplicaStatus } from "../replica/api.ts";
+import type { Outcome, ReplicaStatus } from "../replica/api.ts";
 import { Histogram, type Series } from "./histogram.ts";
-import type { Traffic } from "./options.ts";
+import type { Traffic, Usage } from "./options.ts";
 
 /** What a scrape shows beside the histograms. */
 export type MetricsPicture = {
   readonly status: ReplicaStatus;
   readonly version: string;
   readonly traffic: Traffic | null;
-  readonly memory: { readonly residentBytes: number; readonly heapBytes: number };
+  readonly usage: Usage;
   readonly openRequests: number;
   readonly bodyBytes: number;
 };
@@ -22,6 +22,11 @@ export type RequestRecorder = (status: number, seconds: number) => void;
 export type Metrics = {
   /** The duration of one durable commit of the log, in seconds. */
   observeFsync(seconds: number): void;
+  /** The duration of one durable commit of the applied state, in seconds. */
+  observeStateCommit(seconds: number): void;
+  /** How a write that began here ended, whatever front door it came through. */
+  countOutcome(outcome: Outcome["type"]): void;
+  countApplied(entries: number): void;
   /** Made once per route and method. */
   requests(route: string, method: string): RequestRecorder;
   /** The text of a scrape. */
@@ -33,6 +38,23 @@ export type Metrics = {
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const fsync = new Histogram("coracle_fsync_seconds", "Durable commits of the log.", registry).series({});
+  const stateCommit = new Histogram(
+    "coracle_state_commit_seconds",
+    "Durable commits of the applied state.",
+    registry,
+  ).series({});
+  const outcomes = new Counter({
+    name: "coracle_writes_total",
+    help: "Writes that began at this node, by ending: done, refused (definitely not done), unknown.",
+    labelNames: ["ending"],
+    registers: [registry],
+  });
+  for (const ending of ENDINGS) outcomes.inc({ ending }, 0);
+  const applied = new Counter({
+    name: "coracle_applied_entries_total",
+    help: "Entries applied since the start.",
+    registers: [registry],
+  });
   const requests = new Histogram(
     "coracle_http_request_seconds",
     "Requests by route, method and status, from the arrival of the header to the answer.",
@@ -41,6 +63,9 @@ export function createMetrics(): Metrics {
   const show = makeGauges(registry);
   return {
     observeFsync: (seconds) => fsync.observe(seconds),
+    observeStateCommit: (seconds) => stateCommit.observe(seconds),
+    countOutcome: (ending) => outcomes.inc({ ending }),
+    countApplied: (entries) => applied.inc(entries),
     requests(route, method) {
       const byStatus = new Map<number, Series>();
       return (status, seconds) => {
@@ -60,6 +85,7 @@ export function createMetrics(): Metrics {
   };
 }
 
+const ENDINGS = ["done", "refused", "unknown"] as const;
 const ROLES = ["follower", "preCandidate", "candidate", "leader"] as const;
 
 /** Registers all gauges; the function returned sets them. */
@@ -80,11 +106,26 @@ function makeGauges(registry: Registry): (picture: MetricsPicture) => void {
   const connected = gauge("peers_connected", "Peers with an open link.");
   const queue = gauge("queue_length", "What waits: proposals, reads.", ["kind"]);
   const queueBytes = gauge("queue_bytes", "Bytes of proposals that wait.");
-  const messages = gauge("peer_messages", "Messages between replicas since the start.", ["kind"]);
+  const messages = new Counter({
+    name: "coracle_peer_messages_total",
+    help: "Messages between replicas: sent, received, dropped before they left.",
+    labelNames: ["kind"],
+    registers,
+  });
   const memory = gauge("memory_bytes", "Memory of the process: resident, heap in use.", ["kind"]);
+  const cpu = new Counter({
+    name: "process_cpu_seconds_total",
+    help: "User and system time of the process.",
+    registers,
+  });
+  const begun = new Gauge({
+    name: "process_start_time_seconds",
+    help: "When the process began, since the epoch.",
+    registers,
+  });
   const open = gauge("http_open_requests", "Requests being answered.");
   const bodies = gauge("http_body_bytes", "Bytes of request bodies held.");
-  return ({ status, version, traffic, memory: used, openRequests, bodyBytes }) => {
+  return ({ status, version, traffic, usage, openRequests, bodyBytes }) => {
     info.reset();
     info.set({ id: idOf(status.replica), version, cluster: status.clusterId ?? "" }, 1);
     for (const name of ROLES) role.set({ role: name }, name === status.role ? 1 : 0);
@@ -108,12 +149,16 @@ function makeGauges(registry: Registry): (picture: MetricsPicture) => void {
     queue.set({ kind: "reads" }, status.pendingReads);
     queueBytes.set(status.queuedBytes);
     if (traffic !== null) {
-      messages.set({ kind: "sent" }, traffic.sent);
-      messages.set({ kind: "dropped" }, traffic.dropped);
-      messages.set({ kind: "received" }, traffic.received);
+      messages.reset();
+      messages.inc({ kind: "sent" }, traffic.sent);
+      messages.inc({ kind: "dropped" }, traffic.dropped);
+      messages.inc({ kind: "received" }, traffic.received);
     }
-    memory.set({ kind: "resident" }, used.residentBytes);
-    memory.set({ kind: "heap" }, used.heapBytes);
+    memory.set({ kind: "resident" }, usage.residentBytes);
+    memory.set({ kind: "heap" }, usage.heapBytes);
+    cpu.reset();
+    cpu.inc(usage.cpuSeconds);
+    begun.set(usage.startedAtSeconds);
     open.set(openRequests);
     bodies.set(bodyBytes);
   };

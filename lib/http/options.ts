@@ -29,11 +29,20 @@ export type Traffic = {
   readonly received: number;
 };
 
+/** What the process has used, and since when. */
+export type Usage = {
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+  /** User and system time. */
+  readonly cpuSeconds: number;
+  /** Wall clock, since the epoch. */
+  readonly startedAtSeconds: number;
+};
+
 /** What the app needs of the runtime beyond web standards. */
 export type Runtime = {
   readonly sha256: (text: string) => Uint8Array;
-  /** Of the process, in bytes. */
-  readonly memory: () => { readonly residentBytes: number; readonly heapBytes: number };
+  readonly usage: () => Usage;
 };
 
 export type AppOptions = {

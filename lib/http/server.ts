@@ -49,9 +49,15 @@ const DRAIN_POLL_MS = 10;
 /** What `createApp` needs of Bun. */
 export const bunRuntime: Runtime = {
   sha256: (text) => new Bun.CryptoHasher("sha256").update(text).digest(),
-  memory() {
+  usage() {
     const { rss, heapUsed } = process.memoryUsage();
-    return { residentBytes: rss, heapBytes: heapUsed };
+    const { user, system } = process.cpuUsage();
+    return {
+      residentBytes: rss,
+      heapBytes: heapUsed,
+      cpuSeconds: (user + system) / 1e6,
+      startedAtSeconds: Date.now() / 1000 - process.uptime(),
+    };
   },
 };
 

@@ -32,6 +32,7 @@ export class PeerLinks implements Links {
   readonly #secret: string | null;
   readonly #dialer: Dialer;
   readonly #events: LinkEvents;
+  readonly #traffic = { sent: 0, dropped: 0, received: 0 };
   #listener: LinkListener | null = null;
   readonly #peers = new Map<ReplicaId, Peer>();
   /** Every link that is not closed. */
@@ -92,9 +93,15 @@ export class PeerLinks implements Links {
 
   send(to: ReplicaId, message: PeerMessage, channel: Channel): boolean {
     const peer = this.#peers.get(to);
-    if (peer === undefined) return false;
-    const link = channel === "bulk" ? peer.bulk ?? peer.control : peer.control;
-    return link !== null && link.offer(message);
+    const link = channel === "bulk" ? peer?.bulk ?? peer?.control : peer?.control;
+    const taken = link?.offer(message) ?? false;
+    this.#traffic[taken ? "sent" : "dropped"]++;
+    return taken;
+  }
+
+  /** Messages since the start: given to a link, not taken by one (also because there is none), and come in. */
+  traffic(): { readonly sent: number; readonly dropped: number; readonly received: number } {
+    return this.#traffic;
   }
 
   /** Sends what is queued now instead of at the end of the turn. */
@@ -213,6 +220,7 @@ export class PeerLinks implements Links {
   #frame(identity: PeerIdentity, messages: readonly PeerMessage[]): void {
     const listener = this.#listener;
     if (listener === null || this.#closed) return;
+    this.#traffic.received += messages.length;
     for (const message of messages) listener.message(identity.replica, message);
   }
 

@@ -37,6 +37,12 @@ async function assertThere(cluster: Cluster, written: ReadonlyMap<string, string
   }
 }
 
+/** The sum of the samples of one family of GET /metrics; NaN = there is none. */
+async function metric(node: NodeProcess, family: RegExp): Promise<number> {
+  const lines = (await (await node.fetch("/metrics")).text()).split("\n").filter((line) => family.test(line));
+  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), lines.length === 0 ? NaN : 0);
+}
+
 describe("three replicas", () => {
   test("any node takes writes and reads, the leader's death loses nothing, all restart", async () => {
     await withCluster({ size: 3 }, async (cluster) => {
@@ -44,6 +50,16 @@ describe("three replicas", () => {
       await assertThere(cluster, before);
 
       const first = await cluster.leader();
+      for (
+        const family of [
+          /^coracle_peer_messages_total\{kind="sent"/,
+          /^coracle_peer_messages_total\{kind="received"/,
+          /^coracle_writes_total\{ending="done"/,
+          /^coracle_applied_entries_total/,
+          /^coracle_fsync_seconds_count/,
+          /^process_cpu_seconds_total/,
+        ]
+      ) assert(await metric(first, family) > 0, `${family} counts nothing`);
       await first.kill();
       const second = await cluster.leader();
       assertNotEquals(second.id, first.id);

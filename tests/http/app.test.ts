@@ -226,11 +226,13 @@ describe("routes", () => {
         'coracle_role{role="leader"} 1',
         "coracle_term 3",
         'coracle_index{kind="applied"} 2',
-        'coracle_peer_messages{kind="dropped"} 1',
+        'coracle_peer_messages_total{kind="dropped"} 1',
         'coracle_http_request_seconds_count{route="/v1/kv",method="PUT",status="201"} 1',
         'coracle_http_request_seconds_bucket{le="+Inf",route="/v1/kv",method="GET",status="200"} 1',
         "# TYPE coracle_fsync_seconds histogram",
         'coracle_memory_bytes{kind="resident"}',
+        'coracle_writes_total{ending="refused"} 0',
+        "process_cpu_seconds_total ",
       ]
     ) assertStringIncludes(text, line);
   });

@@ -12,7 +12,7 @@ export function metricsEndpoint(services: Services): Endpoint {
           status: replica.status(),
           version: node.version,
           traffic: traffic?.() ?? null,
-          memory: runtime.memory(),
+          usage: runtime.usage(),
           openRequests: admission.requests,
           bodyBytes: admission.bytes,
         });
