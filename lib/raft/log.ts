@@ -13,8 +13,11 @@ export class RaftLog {
   #last: Position;
   #lastTime: number;
   #durableIndex: number;
-  /** The next index to hand out for persisting. */
+  /** The next index to hand out for persisting, and the highest that ever was. */
   #persistFrom: number;
+  #handedTo: number;
+  /** Number of the last Ready that overwrites on disk what an earlier one wrote. */
+  #lastRewrite = 0;
 
   constructor(reader: LogReader, last: Position, lastTime: number, maxTailBytes: number) {
     this.#reader = reader;
@@ -24,6 +27,7 @@ export class RaftLog {
     this.#first = last.index + 1;
     this.#durableIndex = last.index;
     this.#persistFrom = last.index + 1;
+    this.#handedTo = last.index;
   }
 
   get last(): Position {
@@ -107,11 +111,13 @@ export class RaftLog {
     this.#persistFrom = Math.min(this.#persistFrom, index);
   }
 
-  /** The entries that nobody was asked to persist yet; they count as handed out from now on. */
-  takeUnpersisted(): readonly Entry[] {
+  /** The entries that nobody was asked to persist yet; they count as handed out with Ready `number` from now on. */
+  takeUnpersisted(number: number): readonly Entry[] {
     if (this.#persistFrom > this.#last.index) return [];
     const entries = this.#tail.slice(this.#persistFrom - this.#first);
+    if (this.#persistFrom <= this.#handedTo) this.#lastRewrite = number;
     this.#persistFrom = this.#last.index + 1;
+    this.#handedTo = this.#last.index;
     return entries;
   }
 
@@ -120,10 +126,12 @@ export class RaftLog {
   }
 
   /**
-   * The disk holds a log that ends in `last`. Same index and term mean the same entries up to there (log matching,
-   * §5.3); a durable end that was cut off or overwritten meanwhile says nothing new.
+   * With Ready `number` the disk holds a log that ends in `last`. Same index and term mean the same entries up to there
+   * (log matching, §5.3); a durable end that was cut off or overwritten meanwhile, or that a later Ready is about to
+   * overwrite even with the same entries, says nothing new.
    */
-  persisted(last: Position): void {
+  persisted(number: number, last: Position): void {
+    if (number < this.#lastRewrite) return;
     if (last.index > this.#durableIndex && this.has(last)) this.#durableIndex = last.index;
   }
 
@@ -143,12 +151,19 @@ export class RaftLog {
 
   /**
    * The largest index ≤ `index` whose term is ≤ `term`: where two logs may agree, skipping whole terms in one step
-   * (§5.3, the optimisation at its end).
+   * (§5.3, the optimisation at its end). Terms never fall along a log, so that halving finds it: below the tail each
+   * look is a read from disk.
    */
   findNotAfter(index: number, term: number): Position {
-    let at = Math.min(index, this.#last.index);
-    while (at > 0 && this.term(at) > term) at--;
-    return { index: at, term: this.term(at) };
+    let low = 0;
+    let high = Math.min(index, this.#last.index);
+    if (this.term(high) <= term) low = high;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.term(middle) <= term) low = middle;
+      else high = middle - 1;
+    }
+    return { index: low, term: this.term(low) };
   }
 
   #timeOf(index: number): number {

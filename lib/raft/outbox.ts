@@ -19,7 +19,8 @@ export class Outbox {
     const raft = this.#raft;
     if (raft.leadership !== null) pump(raft);
     const hardState = this.#takeHardState();
-    const entries = raft.log.takeUnpersisted();
+    const number = this.#number + 1;
+    const entries = raft.log.takeUnpersisted(number);
     const committed = this.#takeCommitted();
     raft.configurations.forgetBefore(raft.lastApplied);
     const configurations = raft.configurations.takeChange();
@@ -32,7 +33,7 @@ export class Outbox {
 
     raft.messages = [];
     raft.readStates = [];
-    const number = ++this.#number;
+    this.#number = number;
     // Before this Ready joins the outstanding ones: its own term may be the one that is not durable yet.
     const mayOvertake = (message: Message) =>
       message.type === "AppendEntries" && raft.durableTerm === raft.currentTerm &&
@@ -62,11 +63,12 @@ export class Outbox {
 
   #takeHardState(): HardState | null {
     const raft = this.#raft;
-    const { currentTerm, votedFor } = raft;
-    if (currentTerm === raft.handedTerm && votedFor === raft.handedVote) return null;
-    raft.handedTerm = currentTerm;
-    raft.handedVote = votedFor;
-    return { currentTerm, votedFor };
+    const { currentTerm, votedFor, withholdMs, handed } = raft;
+    const unchanged = currentTerm === handed.currentTerm && votedFor === handed.votedFor &&
+      withholdMs === handed.withholdMs;
+    if (unchanged) return null;
+    raft.handed = { currentTerm, votedFor, withholdMs };
+    return raft.handed;
   }
 
   /** Never past what is durable in one's own log. */

@@ -23,6 +23,8 @@ export class Progress {
   sentAt = -Infinity;
   /** Share of the latest messages that were answered, 0 to 1: what a thrifty leader may count on. */
   answered = 1;
+  /** Rejections of what it had acknowledged, without an acknowledgement since. */
+  rejectedAtMatch = 0;
   /** The largest leaderCommit that it can have taken over from what was sent. */
   sentCommit = 0;
   /**
@@ -30,6 +32,13 @@ export class Progress {
    * that is slow under load is not sent everything twice; doubles while nothing comes of it.
    */
   retransmitMs: number;
+
+  /**
+   * How many messages may be in flight, beside the bounds that the host sets. Behind a lost message all that follow it
+   * are rejected and sent again: with each hole the window halves, with each message acknowledged it grows by one, so that
+   * links that lose or reorder cost little and sound ones are not slowed (as TCP's congestion window, RFC 5681).
+   */
+  window = Infinity;
 
   readonly #minRetransmitMs: number;
   /** Moving average of the time from sending entries to their acknowledgement, ms; 0 = none measured. */
@@ -41,6 +50,11 @@ export class Progress {
     this.nextIndex = nextIndex;
     this.retransmitMs = retransmitMs;
     this.#minRetransmitMs = retransmitMs;
+  }
+
+  /** It goes on rejecting what it had acknowledged in this term: its disk has lost it. A late duplicate or two proves nothing. */
+  get hasForgotten(): boolean {
+    return this.rejectedAtMatch >= 3;
   }
 
   get usualMs(): number {
@@ -64,6 +78,7 @@ export class Progress {
 
   /** The follower holds everything up to `matchIndex`. Returns whether that was news. */
   acknowledged(matchIndex: number, now: number): boolean {
+    this.rejectedAtMatch = 0;
     const news = matchIndex > this.matchIndex;
     if (news) this.matchIndex = matchIndex;
     let arrived = 0;
@@ -77,6 +92,7 @@ export class Progress {
       // What was given up is no longer in flight, so that only first sendings are measured (Karn).
       this.#usualMs += (now - sentAt - this.#usualMs) / (this.#usualMs === 0 ? 1 : 8);
       this.#inflight = this.#inflight.slice(arrived);
+      this.window += arrived;
     }
     if (news) this.retransmitMs = Math.max(this.#minRetransmitMs, 3 * this.#usualMs);
     if (this.nextIndex <= this.matchIndex) this.nextIndex = this.matchIndex + 1;
@@ -95,6 +111,9 @@ export class Progress {
 
   /** Falls back to one message at a time from `nextIndex`; what was in flight no longer counts. */
   becomeProbe(nextIndex: number): void {
+    if (this.state === "replicate") {
+      this.window = Math.max(1, Math.floor(Math.min(this.window, this.#inflight.length) / 2));
+    }
     this.state = "probe";
     this.nextIndex = Math.max(nextIndex, this.matchIndex + 1);
     this.probeSentAt = null;

@@ -31,7 +31,7 @@ function pumpOne(raft: RaftState, replica: ReplicaId, progress: Progress): void 
 }
 
 function hasRoom(raft: RaftState, progress: Progress): boolean {
-  return progress.inflightMessages < raft.options.maxInflightMessages &&
+  return progress.inflightMessages < Math.min(raft.options.maxInflightMessages, progress.window) &&
     progress.inflightBytes < raft.options.maxInflightBytes;
 }
 
@@ -101,6 +101,7 @@ function sendAppendEntries(
     round: leading.round,
     echo: progress.ackedRound,
     confirmedAgeMs: datesNothing ? -1 : Math.max(0, raft.now - confirmed),
+    withholdMs: raft.options.electionMs,
   });
   progress.sentRound = leading.round;
   progress.noteSent(raft.now);
@@ -156,6 +157,10 @@ function handleRejection(raft: RaftState, progress: Progress, message: AppendEnt
   const stale = progress.state === "probe"
     ? message.prevLogIndex !== progress.nextIndex - 1
     : message.prevLogIndex <= progress.matchIndex || hint.index < progress.matchIndex;
+  if (progress.matchIndex > 0 && message.prevLogIndex === progress.matchIndex) progress.rejectedAtMatch++;
   if (stale) return;
-  progress.becomeProbe(Math.min(hint.index + 1, message.prevLogIndex));
+  const next = Math.max(Math.min(hint.index + 1, message.prevLogIndex), progress.matchIndex + 1);
+  // Nothing lower is left to try where a disk has lost what was acknowledged: to ask the same again at once would be
+  // answered the same at once, for ever. What is out is sent again in its time.
+  if (progress.state === "replicate" || next < progress.nextIndex) progress.becomeProbe(next);
 }

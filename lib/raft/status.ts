@@ -31,5 +31,6 @@ function peersOf(raft: RaftState): PeerStatus[] {
     inflightMessages: progress.inflightMessages,
     inflightBytes: progress.inflightBytes,
     lastContactMs: progress.lastContact === null ? null : Math.max(0, raft.now - progress.lastContact),
+    hasForgotten: progress.hasForgotten,
   }));
 }

@@ -47,6 +47,8 @@ export class Running {
   readonly #self: ReplicaId;
   #softState: SoftState;
   #reconsideredAt = -Infinity;
+  /** Whose loss was told of in this leadership. */
+  #toldOf: readonly ReplicaId[] = [];
 
   constructor(given: RunningOptions) {
     const { options, limits, applier, proposals, deadlines, now, guard, fail } = given;
@@ -119,6 +121,7 @@ export class Running {
     this.#given.proposals.leaderIs(this.leaderId, now - electionMs);
     this.#reads.reconsider(this.leaderId);
     this.#routeQueued();
+    if (this.leads) this.#tellOfLoss();
   }
 
   receive(from: ReplicaId, message: PeerMessage): void {
@@ -256,6 +259,18 @@ export class Running {
     this.#reads.applied(this.#given.applier.index);
     // A lease that did not hold any more: its reads need a round. (A follower asks again at the next tick.)
     if (this.leads && this.#reads.unasked) this.#drain.schedule();
+  }
+
+  #tellOfLoss(): void {
+    const forgetful = this.#raft.status().peers.filter((peer) => peer.hasForgotten).map((peer) => peer.id);
+    for (const id of forgetful) {
+      if (this.#toldOf.includes(id)) continue;
+      const what =
+        "has lost entries that it had acknowledged: its disk or data folder was set back. It takes part again " +
+        "only as a new incarnation: stop it, set its data folder aside, start it with --join";
+      this.#given.options.log("error", `${id} ${what}`);
+    }
+    this.#toldOf = forgetful;
   }
 
   #routeQueued(): void {

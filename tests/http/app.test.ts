@@ -255,6 +255,7 @@ describe("the cluster", () => {
       inflightMessages: 0,
       inflightBytes: 0,
       lastContactMs: 40,
+      hasForgotten: false,
     }],
     connected: [{ replica: "n2~b", url: "http://two:8080", version: "1.2.4", lastContactMs: 40 }],
   };

@@ -190,11 +190,11 @@ describe("log", () => {
         log.truncateFrom(from);
         term++;
       } else if (action < 9) {
-        const handed = log.takeUnpersisted();
+        const handed = log.takeUnpersisted(step);
         const first = handed[0];
         if (first === undefined) continue;
         disk.splice(first.index - 1, Infinity, ...handed);
-        log.persisted({ index: disk.length, term: disk.at(-1)?.term ?? 0 });
+        log.persisted(step, { index: disk.length, term: disk.at(-1)?.term ?? 0 });
         durable = disk.length;
         assertEquals(disk, model);
       } else log.trim(durable);
@@ -222,17 +222,42 @@ describe("log", () => {
     }
   });
 
+  test("findNotAfter: a long diverged log on disk costs a few reads", () => {
+    let reads = 0;
+    const reader = { entries: () => [], term: (index: number) => (reads++, index <= 1000 ? 3 : 4) };
+    const log = new RaftLog(reader, { index: 150_000, term: 5 }, 0, 1000);
+    assertEquals(log.findNotAfter(150_000, 3), { index: 1000, term: 3 });
+    assert(reads < 40, `${reads} reads`);
+  });
+
   test("a durable end that was overwritten meanwhile says nothing", () => {
     const log = new RaftLog({ entries: () => [], term: () => 0 }, { index: 0, term: 0 }, 0, 1000);
     for (const index of [1, 2, 3]) log.append(entry(1, index));
-    log.takeUnpersisted();
+    log.takeUnpersisted(1);
     log.truncateFrom(2);
     log.append(entry(2, 2));
-    log.persisted({ index: 3, term: 1 });
+    log.persisted(1, { index: 3, term: 1 });
     assertEquals(log.durableIndex, 0);
-    log.persisted({ index: 2, term: 1 });
+    log.persisted(1, { index: 2, term: 1 });
     assertEquals(log.durableIndex, 0);
-    log.persisted({ index: 2, term: 2 });
+    log.takeUnpersisted(2);
+    log.persisted(2, { index: 2, term: 2 });
+    assertEquals(log.durableIndex, 2);
+  });
+
+  test("what a write under way is about to overwrite is not durable, even with the same entries", () => {
+    const log = new RaftLog({ entries: () => [], term: () => 0 }, { index: 0, term: 0 }, 0, 1000);
+    const rewritten = [[entry(2, 1), entry(2, 2)], [entry(3, 1)], [entry(2, 1), entry(2, 2)]];
+    for (const [at, entries] of rewritten.entries()) {
+      log.truncateFrom(1);
+      for (const one of entries) log.append(one);
+      log.takeUnpersisted(at + 1);
+    }
+    log.persisted(1, { index: 2, term: 2 });
+    assertEquals(log.durableIndex, 0, "the second write cuts both off again");
+    log.persisted(2, { index: 1, term: 3 });
+    assertEquals(log.durableIndex, 0);
+    log.persisted(3, { index: 2, term: 2 });
     assertEquals(log.durableIndex, 2);
   });
 });

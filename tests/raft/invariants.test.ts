@@ -35,6 +35,7 @@ const peer = {
   inflightMessages: 0,
   inflightBytes: 0,
   lastContactMs: 0,
+  hasForgotten: false,
 } as const;
 
 describe("one replica at one moment", () => {

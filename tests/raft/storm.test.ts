@@ -1,6 +1,6 @@
 // No retry storms (known bug 40): under loss, and with a follower that answers nothing, messages stay bounded.
 import { describe, test } from "bun:test";
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { firstConfiguration } from "../../lib/raft/mod.ts";
 import { ScriptWorld } from "../scripts/world.ts";
 import { seededRandom } from "../support/random.ts";
@@ -88,5 +88,44 @@ describe("what is lost is sent again, but not in a storm", () => {
     }
     assert(world.raft("n2").status().last.index === 201, "n2 has everything");
     assert(sent < 500, `${sent} messages to fill one hole in 200`);
+  });
+
+  test("a follower whose disk lost what it had acknowledged is asked ever more rarely, and named", () => {
+    const world = new ScriptWorld();
+    const ids = ["n1", "n2", "n3"];
+    for (const id of ids) world.add(id, firstConfiguration(ids));
+    world.campaign("n1");
+    world.stabilize();
+    world.raft("n1").propose({ type: "command", data: new Uint8Array(10) });
+    world.drain(world.node("n1"));
+    world.stabilize();
+    world.raft("n1").propose({ type: "command", data: new Uint8Array(10) });
+    let sent = 0;
+    for (let tick = 0; tick < 1000; tick++) {
+      for (const id of ["n1", "n3"]) {
+        world.node(id).now += 10;
+        world.step(id, { type: "tick" });
+      }
+      for (const { message } of world.wire.splice(0)) {
+        world.trace.length = 0;
+        if (message.to !== "n2") {
+          world.step(message.to, { type: "message", message });
+          continue;
+        }
+        sent++;
+        if (message.type !== "AppendEntries") continue;
+        const { term, round, prevLogIndex } = message;
+        const nothing = { matchIndex: 0, hintIndex: 0, hintTerm: 0, success: false } as const;
+        const type = "AppendEntriesReply" as const;
+        world.step("n1", {
+          type: "message",
+          message: { type, from: "n2", to: "n1", term, prevLogIndex, round, ...nothing },
+        });
+      }
+    }
+    // Ten seconds: a hundred heartbeats and a few probes.
+    assert(sent < 130, `${sent} messages`);
+    const forgetful = world.raft("n1").status().peers.filter((peer) => peer.hasForgotten);
+    assertEquals(forgetful.map((peer) => peer.id), ["n2"]);
   });
 });

@@ -80,6 +80,7 @@ describe("plans", () => {
         peers: [...voters, ...learners].filter((id) => id !== "n1~a").map((id) => ({
           id,
           lastContactMs: id === dead ? 100_000 : 1,
+          hasForgotten: false,
         })),
       }) as unknown as RaftStatus;
     const found = (voters: string[], learners: string[], dead: string) =>
