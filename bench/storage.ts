@@ -150,7 +150,7 @@ function appendDrain(log: DurableLog, count: number): void {
     { length: count },
     (_, at): Entry => ({ index: next + at, term: 1, time: next, type: "command", data: value }),
   );
-  const hardState = next === 1 ? { currentTerm: 1, votedFor: null } : null;
+  const hardState = next === 1 ? { currentTerm: 1, votedFor: null, withholdMs: 0 } : null;
   log.append({ hardState, entries, configurations: null }, throwIfFailed);
 }
 

@@ -58,6 +58,7 @@ const shapes: { readonly [type: string]: Readonly<Record<string, Field>> } = {
     round: number,
     echo: number,
     confirmedAgeMs: number,
+    withholdMs: number,
     entries,
   },
   AppendEntriesReply: {

@@ -12,6 +12,9 @@ import type {
 } from "../raft/mod.ts";
 import { type Budget, spend } from "./frame-budget.ts";
 
+/** Longer than any election timeout that the command line takes. */
+const maxWithholdMs = 3_600_000;
+
 export function writeRequestVote(writer: ByteWriter, message: RequestVote): void {
   writer.varint(message.term).u8((message.preVote ? 1 : 0) | (message.transfer ? 2 : 0))
     .varint(message.lastLogIndex).varint(message.lastLogTerm);
@@ -54,7 +57,8 @@ export function readRequestVoteReply(reader: ByteReader, from: ReplicaId, to: Re
 export function writeAppendEntries(writer: ByteWriter, message: AppendEntries): void {
   const { prevLogIndex, entries } = message;
   writer.varint(message.term).varint(prevLogIndex).varint(message.prevLogTerm).varint(message.leaderCommit)
-    .varint(message.round).varint(message.echo).f64(message.confirmedAgeMs).varint(entries.length);
+    .varint(message.round).varint(message.echo).f64(message.confirmedAgeMs).f64(message.withholdMs)
+    .varint(entries.length);
   let index = prevLogIndex;
   for (const entry of entries) {
     index += 1;
@@ -80,6 +84,10 @@ export function readAppendEntries(
   if (!(confirmedAgeMs >= -1 && confirmedAgeMs < Infinity)) {
     throw new MalformedBytes(`an age of ${confirmedAgeMs} ms`);
   }
+  const withholdMs = reader.f64();
+  if (!(withholdMs >= 0 && withholdMs <= maxWithholdMs)) {
+    throw new MalformedBytes(`votes to withhold for ${withholdMs} ms`);
+  }
   const count = reader.varint();
   spend(budget, count);
   if (!Number.isSafeInteger(prevLogIndex + count)) throw new MalformedBytes("an index above 2^53 − 1");
@@ -99,6 +107,7 @@ export function readAppendEntries(
     round,
     echo,
     confirmedAgeMs,
+    withholdMs,
   };
 }
 

@@ -11,7 +11,7 @@ import { ByteReader, ByteWriter, MalformedBytes } from "../bytes/mod.ts";
 import type { Channel, PeerIdentity } from "../replica/ports.ts";
 import { challengeBytes, proofBytes } from "./proof.ts";
 
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** A longer message is none of a handshake. */
 export const maxHandshakeBytes = 8 * 1024;

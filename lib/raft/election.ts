@@ -13,9 +13,12 @@ import {
 import type { RequestVote, RequestVoteReply } from "./messages.ts";
 import type { RaftState } from "./state.ts";
 
-/** On each tick of a replica that does not lead: campaigns when no leader was heard for the drawn time. */
+/**
+ * On each tick of a replica that does not lead: campaigns when no leader was heard for the drawn time. However short that
+ * was, it gives nobody a vote, itself included, on which a live leader's lease may rest.
+ */
 export function maybeCampaign(raft: RaftState): void {
-  if (raft.now - raft.electionTimerStart < raft.electionTimeout) {
+  if (raft.now - raft.electionTimerStart < raft.electionTimeout || withholdsVotes(raft)) {
     maybeAskAgain(raft);
     return;
   }
@@ -83,7 +86,7 @@ function countVotes(raft: RaftState): void {
 
 /** Answers a request of either kind. */
 export function handleRequestVote(raft: RaftState, message: RequestVote): void {
-  if (hasLiveLeader(raft) && !message.transfer) {
+  if ((raft.role === "leader" || withholdsVotes(raft)) && !message.transfer) {
     // A real request is not even answered: its higher term must not reach the leader through us.
     if (message.preVote) reply(raft, message, false);
     return;
@@ -92,9 +95,9 @@ export function handleRequestVote(raft: RaftState, message: RequestVote): void {
   else handleVote(raft, message);
 }
 
-/** Within electionMs of contact with a leader (or of its own start, having forgotten such contact) nothing is granted. */
-function hasLiveLeader(raft: RaftState): boolean {
-  return raft.role === "leader" || raft.now - raft.lastLeaderContact < raft.options.electionMs;
+/** For as long as that leader counts on it after contact with one (or its own start, having forgotten such contact). */
+function withholdsVotes(raft: RaftState): boolean {
+  return raft.now - raft.lastLeaderContact < raft.withholdMs;
 }
 
 function handlePreVote(raft: RaftState, message: RequestVote): void {
@@ -145,8 +148,12 @@ function reply(raft: RaftState, request: RequestVote, granted: boolean): void {
   });
 }
 
-/** Counts a vote once per voter: duplicates and strangers change nothing. */
+/**
+ * Counts a vote once per voter: duplicates and strangers change nothing. Answers to a campaign that is over mean nothing:
+ * a late refusal must not carry its term into the life of a leader that was elected since.
+ */
 export function handleRequestVoteReply(raft: RaftState, message: RequestVoteReply): void {
+  if (raft.role !== "preCandidate" && raft.role !== "candidate") return;
   if (message.preVote && message.granted) {
     if (raft.role !== "preCandidate" || message.term !== raft.currentTerm + 1) return;
   } else {

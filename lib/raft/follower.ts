@@ -20,6 +20,7 @@ export function handleAppendEntries(raft: RaftState, message: AppendEntries): vo
     becomeFollower(raft, message.term, message.from);
   }
   raft.lastLeaderContact = raft.now;
+  raft.withholdMs = message.withholdMs;
   resetElectionTimer(raft, "long");
   noteRoundReply(raft, message.round);
 

@@ -8,7 +8,8 @@ import type { RaftState } from "./state.ts";
 /** Until when lease reads are safe on the host's monotonic clock, ms; −Infinity = not at all. */
 export function leaseUntil(raft: RaftState): number {
   if (raft.leadership === null || raft.leadership.leaseRevoked || !hasCommitInTerm(raft)) return -Infinity;
-  // Voters count from when they heard the round, which is later than its sending; their clocks may run faster.
+  // Each voter withholds its vote for our electionMs, whatever its own is: the round has told it so. It counts from when
+  // it heard the round, which is later than its sending; its clock may run faster.
   return confirmedSentAt(raft) + raft.options.electionMs * (1 - raft.options.clockDrift);
 }
 

@@ -46,6 +46,8 @@ export type AppendEntries = Envelope & {
   readonly echo: number;
   /** How long ago, at the sending of this message, the last round that a quorum echoed had been sent, in ms; −1 = none yet. */
   readonly confirmedAgeMs: number;
+  /** For how long after hearing this the follower withholds its votes, ms: the leader's own electionMs, on which its lease rests. */
+  readonly withholdMs: number;
 };
 
 export type AppendEntriesReply = Envelope & {

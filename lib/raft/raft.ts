@@ -21,19 +21,29 @@ import { RaftState } from "./state.ts";
 import { statusOf } from "./status.ts";
 import { expireTransfer, handleTimeoutNow, transferLeadership } from "./transfer.ts";
 
+/**
+ * Nobody else can lead a group of one, so that nobody's lease can be hurt; but only where the configuration is known to
+ * be committed: until then a leader outside it may still lead, and its lease rests on this very voter (diss. §4.2.2).
+ */
+function isAloneForCertain(raft: RaftState): boolean {
+  const { index, configuration: { voters, outgoing } } = raft.configurations.latest;
+  return index <= raft.lastApplied && outgoing.length === 0 && voters.length === 1 && voters[0] === raft.id;
+}
+
 export class Raft {
   readonly #state: RaftState;
   readonly #outbox: Outbox;
 
   constructor(options: RaftOptions) {
     const raft: RaftState = new RaftState(options);
-    const { restored, id } = options;
+    const { restored } = options;
     raft.check(restored.configurations.length > 0, "a core needs a first configuration");
     raft.check(restored.lastApplied <= restored.last.index, "the state is ahead of the log");
     resetElectionTimer(raft, restored.hardState.currentTerm === 0 ? "short" : "long");
-    // Nobody else can lead a group of one, and nobody's lease can be hurt.
-    const { voters, outgoing } = raft.configuration;
-    if (voters.length === 1 && outgoing.length === 0 && voters[0] === id) raft.electionTimeout = 0;
+    if (isAloneForCertain(raft)) {
+      raft.electionTimeout = 0;
+      raft.lastLeaderContact = -Infinity;
+    }
     this.#state = raft;
     this.#outbox = new Outbox(raft);
   }
@@ -47,7 +57,7 @@ export class Raft {
     else if (event.type === "tick") this.#tick();
     else {
       this.#outbox.persisted(event.number);
-      raft.log.persisted(event.last);
+      raft.log.persisted(event.number, event.last);
       if (raft.leadership !== null) advanceCommit(raft);
     }
   }

@@ -4,8 +4,17 @@ import type { Entry, Position } from "./entry.ts";
 import type { ReplicaId } from "./identity.ts";
 import type { Message } from "./messages.ts";
 
-/** Raft figure 2, "persistent state", but the log. `votedFor` is a vote in currentTerm; null = none given. */
-export type HardState = { readonly currentTerm: number; readonly votedFor: ReplicaId | null };
+/** Raft figure 2, "persistent state", but the log; and one promise more. */
+export type HardState = {
+  readonly currentTerm: number;
+  /** A vote in currentTerm; null = none given. */
+  readonly votedFor: ReplicaId | null;
+  /**
+   * For how long votes are withheld after contact with a leader, ms: what the leader last followed counts on for its
+   * lease. After a restart it is waited out from the start. 0 = never followed one.
+   */
+  readonly withholdMs: number;
+};
 
 export type Role = "follower" | "preCandidate" | "candidate" | "leader";
 
@@ -106,7 +115,7 @@ export type RaftOptions = {
   /** Called when an invariant is broken, before the core throws: poison the replica, end the process. */
   readonly fatal: (message: string) => void;
   readonly heartbeatMs: number;
-  /** The election timeout is drawn from [electionMs, 2 × electionMs). */
+  /** The election timeout is drawn from [electionMs, 2 × electionMs). Replicas may differ in it. */
   readonly electionMs: number;
   /** The host's clock at the start. */
   readonly now: number;
@@ -139,6 +148,8 @@ export type PeerStatus = {
   readonly inflightBytes: number;
   /** ms since it was last heard from in this term; null = never. */
   readonly lastContactMs: number | null;
+  /** It rejected what it had acknowledged: its disk was set back, and only as another incarnation can it take part again. */
+  readonly hasForgotten: boolean;
 };
 
 /** A picture of the core, for status, metrics and invariants. */

@@ -5,7 +5,7 @@ import type { ReplicaId } from "./identity.ts";
 import { RaftLog } from "./log.ts";
 import type { Message } from "./messages.ts";
 import type { Progress } from "./progress.ts";
-import type { RaftOptions, ReadState, Role } from "./ready.ts";
+import type { HardState, RaftOptions, ReadState, Role } from "./ready.ts";
 
 /** A broken invariant: the core must not be used any more. */
 export class BrokenInvariant extends Error {
@@ -65,9 +65,9 @@ export class RaftState {
   // Persistent (figure 2).
   currentTerm: number;
   votedFor: ReplicaId | null;
-  /** currentTerm and votedFor as last handed out to be persisted, and the latest term that is durable. */
-  handedTerm: number;
-  handedVote: ReplicaId | null;
+  withholdMs: number;
+  /** These as last handed out to be persisted, and the latest term that is durable. */
+  handed: HardState;
   durableTerm: number;
 
   // Volatile (figure 2).
@@ -81,7 +81,7 @@ export class RaftState {
 
   /** The host's clock at the present event, ms. */
   now: number;
-  /** When a leader of the present term was last heard; votes are refused for electionMs after it (§6, diss. §4.2.3). */
+  /** When a leader was last heard, or may have been before a restart; votes are withheld for withholdMs after it (§6, diss. §4.2.3). */
   lastLeaderContact: number;
   electionTimerStart: number;
   electionTimeout: number;
@@ -125,13 +125,14 @@ export class RaftState {
     this.id = options.id;
     this.log = new RaftLog(options.log, restored.last, restored.lastTime, this.options.maxTailBytes);
     this.configurations = new ConfigurationHistory(restored.configurations);
-    this.currentTerm = this.handedTerm = this.durableTerm = restored.hardState.currentTerm;
-    this.votedFor = this.handedVote = restored.hardState.votedFor;
+    this.handed = restored.hardState;
+    this.currentTerm = this.durableTerm = restored.hardState.currentTerm;
+    this.votedFor = restored.hardState.votedFor;
+    this.withholdMs = restored.hardState.withholdMs;
     this.lastApplied = restored.lastApplied;
     this.commitIndex = restored.lastApplied;
     this.now = this.startedAt = now;
-    // A replica that has never been in any term was in no lease's quorum: it need not wait one out.
-    this.lastLeaderContact = this.currentTerm === 0 ? -Infinity : now;
+    this.lastLeaderContact = now;
     this.electionTimerStart = now;
     this.electionTimeout = 0;
   }

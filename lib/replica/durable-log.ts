@@ -111,7 +111,7 @@ export class DurableLog implements LogReader {
   /** What a core starts with, but for lastApplied. Configurations are [] until the cluster has formed. */
   restored(): Omit<RestoredState, "lastApplied"> {
     return {
-      hardState: this.#hardState ?? { currentTerm: 0, votedFor: null },
+      hardState: this.#hardState ?? { currentTerm: 0, votedFor: null, withholdMs: 0 },
       last: this.last(),
       lastTime: this.#durable.time,
       configurations: this.#configurations,

@@ -114,8 +114,11 @@ export function sealOf(bytes: Uint8Array | null): number {
   return bytes === null ? 0 : new ByteReader(bytes).u32();
 }
 
-export function encodeHardState({ currentTerm, votedFor }: HardState): Uint8Array {
-  return new ByteWriter(64).varint(currentTerm).boolean(votedFor !== null).text(votedFor ?? "").finish();
+export function encodeHardState({ currentTerm, votedFor, withholdMs }: HardState): Uint8Array {
+  return new ByteWriter(64).varint(currentTerm).boolean(votedFor !== null).text(votedFor ?? "").f64(
+    withholdMs,
+  )
+    .finish();
 }
 
 export function decodeHardState(body: Uint8Array): HardState {
@@ -123,8 +126,9 @@ export function decodeHardState(body: Uint8Array): HardState {
   const currentTerm = reader.varint();
   const voted = reader.boolean();
   const votedFor = reader.text();
+  const withholdMs = reader.f64();
   reader.end();
-  return { currentTerm, votedFor: voted ? votedFor : null };
+  return { currentTerm, votedFor: voted ? votedFor : null, withholdMs };
 }
 
 /** What every transaction leaves behind: its number, and the checksums of everything that is in force with it. */

@@ -12,7 +12,7 @@ const syncsOutside = process.platform === "linux";
 export const logFile: SqliteFile = {
   name: "log.sqlite",
   applicationId: 0x436f724c,
-  format: 1,
+  format: 2,
   schema: [
     "CREATE TABLE entries (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",

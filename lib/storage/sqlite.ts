@@ -8,7 +8,7 @@ export type SqliteFile = {
   readonly name: string;
   /** SQLite's application_id: four letters. */
   readonly applicationId: number;
-  /** user_version: the format that this version writes, and the newest it reads. */
+  /** user_version: the only format that this version writes and reads. */
   readonly format: number;
   readonly schema: readonly string[];
   /** Hold the file's lock as long as it is open: nobody else can even read. */
@@ -84,6 +84,13 @@ function claim(database: Database, path: string, { applicationId, format, schema
   }
   if (foundId !== applicationId) {
     throw new StorageError("foreign", `${path} was made by another program; give another data folder`);
+  }
+  if (foundFormat < format) {
+    throw new StorageError(
+      "foreign",
+      `${path} was written by an older version (format ${foundFormat}, this one knows ${format}); ` +
+        "start that version and export with it, then import into a new folder",
+    );
   }
   if (foundFormat > format) {
     throw new StorageError(

@@ -27,6 +27,7 @@ const messages: readonly PeerMessage[] = [
     round: 9,
     echo: 8,
     confirmedAgeMs: 1.5,
+    withholdMs: 500,
     entries: [
       { index: 4, term: 7, time: 12, type: "noop", data: new Uint8Array(0) },
       { index: 5, term: 7, time: 13, type: "command", data: bytes },

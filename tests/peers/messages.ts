@@ -37,6 +37,7 @@ export function randomMessage(random: () => number): PeerMessage {
         ...{ type: "AppendEntries", ...envelope, prevLogIndex, prevLogTerm: number(), entries },
         ...{ leaderCommit: number(), round: number(), echo: number() },
         confirmedAgeMs: flag() ? -1 : random() * 1e4,
+        withholdMs: random() * 1e4,
       };
     },
     AppendEntriesReply: () => ({
@@ -70,7 +71,7 @@ export function randomMessage(random: () => number): PeerMessage {
 export function heartbeat(round: number, sender = from, receiver = to): PeerMessage {
   return {
     ...{ type: "AppendEntries", from: sender, to: receiver, term: 1, prevLogIndex: 0, prevLogTerm: 0 },
-    ...{ entries: [], leaderCommit: 0, round, echo: 0, confirmedAgeMs: -1 },
+    ...{ entries: [], leaderCommit: 0, round, echo: 0, confirmedAgeMs: -1, withholdMs: 500 },
   };
 }
 
@@ -86,6 +87,6 @@ export function append(index: number, size: number, sender = from, receiver = to
       prevLogTerm: 1,
     },
     entries: [{ index, term: 1, time: 5, type: "command", data }],
-    ...{ leaderCommit: 0, round: 0, echo: 0, confirmedAgeMs: -1 },
+    ...{ leaderCommit: 0, round: 0, echo: 0, confirmedAgeMs: -1, withholdMs: 500 },
   };
 }

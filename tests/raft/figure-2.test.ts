@@ -67,7 +67,7 @@ describe("figure 2, State", () => {
 
 describe("figure 2, AppendEntries RPC, receiver implementation", () => {
   test("1. reply false if term < currentTerm (§5.1)", () => {
-    const lone = new Lone({ hardState: { currentTerm: 3, votedFor: null } });
+    const lone = new Lone({ hardState: { currentTerm: 3, votedFor: null, withholdMs: 0 } });
     const [reply] = ofType(lone.appendEntries({ term: 2, entries: logOf(1) }), "AppendEntriesReply");
     assertEquals([reply?.success, reply?.term], [false, 3]);
     assertEquals(lone.terms, []);
@@ -138,7 +138,7 @@ describe("figure 2, AppendEntries RPC, receiver implementation", () => {
 
 describe("figure 2, RequestVote RPC, receiver implementation", () => {
   test("1. reply false if term < currentTerm (§5.1)", () => {
-    const lone = new Lone({ hardState: { currentTerm: 3, votedFor: null } });
+    const lone = new Lone({ hardState: { currentTerm: 3, votedFor: null, withholdMs: 0 } });
     const [reply] = ofType(lone.requestVote({ term: 2 }), "RequestVoteReply");
     assertEquals([reply?.granted, reply?.term], [false, 3]);
   });
@@ -154,7 +154,7 @@ describe("figure 2, RequestVote RPC, receiver implementation", () => {
       { votedFor: null, last: [3, 2], granted: true },
     ] as const;
     for (const { votedFor, last, granted } of cases) {
-      const lone = new Lone({ log: logOf(1, 2), hardState: { currentTerm: 5, votedFor } });
+      const lone = new Lone({ log: logOf(1, 2), hardState: { currentTerm: 5, votedFor, withholdMs: 0 } });
       const [lastLogIndex, lastLogTerm] = last;
       const [reply] = ofType(lone.requestVote({ term: 5, lastLogIndex, lastLogTerm }), "RequestVoteReply");
       assertEquals(reply?.granted, granted, `${votedFor}, last ${lastLogTerm}/${lastLogIndex}`);
@@ -205,7 +205,7 @@ describe("figure 2, Rules for Servers, followers (§5.2)", () => {
   });
 
   test("if election timeout elapses without receiving AppendEntries or granting vote: convert to candidate", () => {
-    const lone = new Lone({ hardState: { currentTerm: 1, votedFor: null } });
+    const lone = new Lone({ hardState: { currentTerm: 1, votedFor: null, withholdMs: 0 } });
     lone.appendEntries({ term: 1 });
     assertEquals(lone.tick(499), []);
     assertEquals(lone.status.role, "follower");
@@ -223,7 +223,7 @@ describe("figure 2, Rules for Servers, followers (§5.2)", () => {
 
 describe("figure 2, Rules for Servers, candidates (§5.2)", () => {
   test("on conversion to candidate: increment currentTerm, vote for self, reset timer, send RequestVote to all others", () => {
-    const lone = new Lone({ hardState: { currentTerm: 4, votedFor: null } });
+    const lone = new Lone({ hardState: { currentTerm: 4, votedFor: null, withholdMs: 0 } });
     const requests = ofType(lone.becomeCandidate(), "RequestVote");
     assertEquals([lone.status.currentTerm, lone.status.votedFor], [5, "n1"]);
     assertEquals(requests.map(({ to, term, preVote }) => [to, term, preVote]), [["n2", 5, false], [

@@ -46,7 +46,7 @@ describe("§5.1 basics", () => {
   });
 
   test("§5.1: if a server receives a request with a stale term number, it rejects the request", () => {
-    const lone = new Lone({ hardState: { currentTerm: 4, votedFor: null } });
+    const lone = new Lone({ hardState: { currentTerm: 4, votedFor: null, withholdMs: 0 } });
     const vote = ofType(lone.requestVote({ term: 3 }), "RequestVoteReply")[0];
     const append = ofType(lone.appendEntries({ term: 3 }), "AppendEntriesReply")[0];
     assertEquals([vote?.granted, append?.success], [false, false]);
@@ -107,7 +107,7 @@ describe("§5.2 leader election", () => {
   });
 
   test("§5.2: if the term is smaller, the candidate rejects the RPC and continues in candidate state", () => {
-    const lone = new Lone({ hardState: { currentTerm: 3, votedFor: null } });
+    const lone = new Lone({ hardState: { currentTerm: 3, votedFor: null, withholdMs: 0 } });
     lone.becomeCandidate();
     const [reply] = ofType(lone.appendEntries({ term: 3 }), "AppendEntriesReply");
     assertEquals([reply?.success, lone.status.role], [false, "candidate"]);
@@ -126,7 +126,7 @@ describe("§5.2 leader election", () => {
     const seen = new Set<number>();
     for (let seed = 0; seed < 50; seed++) {
       const lone = new Lone({
-        hardState: { currentTerm: 1, votedFor: null },
+        hardState: { currentTerm: 1, votedFor: null, withholdMs: 0 },
         options: { random: seededRandom(seed) },
       });
       lone.appendEntries({ term: 1 });
@@ -199,7 +199,7 @@ describe("§5.3 log replication", () => {
     ];
     for (const terms of figure7) {
       const world = new ScriptWorld();
-      const hardState = { currentTerm: 7, votedFor: null };
+      const hardState = { currentTerm: 7, votedFor: null, withholdMs: 0 };
       const voters = firstConfiguration(["n1", "n2", "n3"]);
       world.add("n1", voters, logOf(1, 1, 1, 4, 4, 5, 5, 6, 6, 6), hardState);
       world.add("n2", voters, logOf(1, 1, 1, 4, 4, 5, 5, 6, 6, 6), hardState);

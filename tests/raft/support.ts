@@ -85,6 +85,7 @@ export class Lone {
       round: 1,
       echo: 0,
       confirmedAgeMs: -1,
+      withholdMs: 500,
       ...fields,
     });
   }

@@ -146,17 +146,23 @@ class Run {
     }
   }
 
-  /** `cluster n1 n2 n3 [learner:n4] [spare:n5] [option=value]`: spare nodes are there but in no configuration. */
+  /**
+   * `cluster n1 n2 n3 [learner:n4] [spare:n5] [option=value] [n2.option=value]`: spare nodes are there but in no
+   * configuration; an option may be one node's alone.
+   */
   #cluster(words: readonly string[]): void {
     const named = (kind: string) =>
       words.filter((word) => word.startsWith(kind)).map((word) => word.slice(kind.length));
-    const options = Object.fromEntries(
-      words.filter((word) => word.includes("=")).map((word) => {
-        const [name = "", value = ""] = word.split("=");
-        return [name, value === "true" ? true : Number(value)];
-      }),
-    );
-    this.#world = new ScriptWorld(options);
+    const options: Record<string, number | boolean> = {};
+    const optionsOf = new Map<string, Record<string, number | boolean>>();
+    for (const word of words.filter((word) => word.includes("="))) {
+      const [path = "", value = ""] = word.split("=");
+      const [name = "", id = ""] = path.split(".").reverse();
+      const own = id === "" ? options : optionsOf.get(id) ?? {};
+      own[name] = value === "true" ? true : Number(value);
+      if (id !== "") optionsOf.set(id, own);
+    }
+    this.#world = new ScriptWorld(options, optionsOf);
     const learners = named("learner:");
     const spares = named("spare:");
     const voters = words.filter((word) => !word.includes(":") && !word.includes("="));
@@ -178,7 +184,7 @@ class Run {
       type: "command" as const,
       data: new TextEncoder().encode(`${term}.${at + 1}`),
     }));
-    node.disk.hardState = { currentTerm: last, votedFor: null };
+    node.disk.hardState = { currentTerm: last, votedFor: null, withholdMs: 0 };
     world.start(node);
   }
 
@@ -245,7 +251,7 @@ class Run {
       type: "command" as const,
       data: new TextEncoder().encode(`${term}.${index}`),
     }));
-    const defaults = { to, entries, round: 0, echo: 0, confirmedAgeMs: -1 };
+    const defaults = { to, entries, round: 0, echo: 0, confirmedAgeMs: -1, withholdMs: 500 };
     const message = { ...defaults, ...fields, ...(fields["entries"] === undefined ? {} : { entries }) };
     this.#world.deliver({ message: message as unknown as Message, number: 0, life: Infinity });
   }

@@ -34,7 +34,6 @@ export class Ledger {
   readonly #votes = new Map<number, Map<ReplicaId, ReplicaId>>();
   readonly #leaders = new Map<number, ReplicaId>();
   readonly #committed: Committed[] = [];
-  #newestCommittedTerm = 0;
   /** Reads that were asked for and not answered: by whom, and what was committed before. */
   readonly #reads = new Map<number, { readonly node: ReplicaId; readonly floor: number }>();
 
@@ -88,7 +87,6 @@ export class Ledger {
     if (known === undefined) {
       const clocks = new Map([...this.#nodes.values()].map((other) => [other.id, other.now]));
       this.#committed.push({ entry, clocks });
-      this.#newestCommittedTerm = Math.max(this.#newestCommittedTerm, entry.term);
       if (this.#committed.length !== entry.index) broken(`${node.id} applies ${entry.index} before its turn`);
     } else if (known.term !== entry.term || showEntry(known) !== showEntry(entry)) {
       broken(`${node.id} applies ${showEntry(entry)}, where ${showEntry(known)} was applied before`);
@@ -173,14 +171,19 @@ export class Ledger {
     }
   }
 
-  /** Only where all clocks run alike, but for the allowed drift: leases and freshness. */
-  checkClocks(node: Observed): void {
+  /** Only where all clocks run alike, but for the allowed drift: while a lease holds, nobody is elected. */
+  checkLease({ id, now, raft }: Observed): void {
+    if (raft === null || raft.leaseUntil() <= now) return;
+    const { currentTerm } = raft.status();
+    const newest = Math.max(...this.#leaders.keys());
+    if (newest > currentTerm) broken(`${id} holds a lease of term ${currentTerm}, ${newest} has a leader`);
+  }
+
+  /** Only where all clocks run alike. */
+  checkFreshness(node: Observed): void {
     const { raft } = node;
     if (raft === null) return;
     const { currentTerm, lastApplied } = raft.status();
-    if (raft.leaseUntil() > node.now && this.#newestCommittedTerm > currentTerm) {
-      broken(`${node.id} holds a lease of term ${currentTerm}, ${this.#newestCommittedTerm} has committed`);
-    }
     if (node.hauntedIn >= currentTerm) return;
     const missing = this.#committed[lastApplied];
     const committedAt = missing?.clocks.get(node.id);

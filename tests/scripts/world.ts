@@ -61,16 +61,22 @@ export class ScriptWorld {
   wire: Wire[] = [];
   readonly trace: string[] = [];
   readonly ledger: Ledger = new Ledger(this.nodes);
-  /** One clock was moved alone: leases and freshness promise nothing then. */
-  clocksDiffer = false;
+  /** How far each clock was moved alone, ms: past a drift that is allowed, leases promise nothing, and freshness at once. */
+  readonly #aloneMs = new Map<ReplicaId, number>();
   /** Messages are made up: whether majorities really agreed cannot be asked. */
   forged = false;
   #cut = new Set<string>();
   #sent = 0;
   readonly options: Partial<RaftOptions>;
+  /** What one replica has of its own. */
+  readonly optionsOf: ReadonlyMap<ReplicaId, Partial<RaftOptions>>;
 
-  constructor(options: Partial<RaftOptions> = {}) {
+  constructor(
+    options: Partial<RaftOptions> = {},
+    optionsOf: ReadonlyMap<ReplicaId, Partial<RaftOptions>> = new Map(),
+  ) {
     this.options = options;
+    this.optionsOf = optionsOf;
   }
 
   add(
@@ -82,7 +88,7 @@ export class ScriptWorld {
     const configurations = [{ index: 0, configuration }];
     const term = log.at(-1)?.term ?? 0;
     const disk: Disk = {
-      hardState: hardState ?? { currentTerm: term, votedFor: null },
+      hardState: hardState ?? { currentTerm: term, votedFor: null, withholdMs: 0 },
       entries: [...log],
       configurations,
       lastApplied: 0,
@@ -113,8 +119,9 @@ export class ScriptWorld {
     node.before = null;
     node.life++;
     node.applied.length = 0;
+    const { id } = node;
     node.raft = new Raft({
-      id: node.id,
+      id,
       restored: {
         hardState: disk.hardState,
         last: { index: last?.index ?? 0, term: last?.term ?? 0 },
@@ -134,6 +141,7 @@ export class ScriptWorld {
       electionMs: 500,
       now: node.now,
       ...this.options,
+      ...this.optionsOf.get(idOf(id)),
     });
   }
 
@@ -160,7 +168,7 @@ export class ScriptWorld {
 
   age(id: ReplicaId, ms: number): void {
     this.node(id).now += ms;
-    this.clocksDiffer = true;
+    this.#aloneMs.set(id, (this.#aloneMs.get(id) ?? 0) + ms);
   }
 
   read(id: ReplicaId, number: number): Result<void> {
@@ -245,6 +253,7 @@ export class ScriptWorld {
 
   check(): void {
     const views = [];
+    const apartMs = Math.max(0, ...this.#aloneMs.values());
     for (const node of this.nodes.values()) {
       if (node.raft === null) continue;
       if (node.poisoned !== null) throw new Error(node.poisoned);
@@ -253,7 +262,9 @@ export class ScriptWorld {
       if (node.before !== null) broken.push(...brokenChange(node.before, status));
       if (broken.length > 0) throw new Error(broken.join("; "));
       if (!this.forged) this.ledger.check(node, status, node.before);
-      if (!this.clocksDiffer) this.ledger.checkClocks(node);
+      if (apartMs === 0) this.ledger.checkFreshness(node);
+      // Of an election timeout of 500 ms a tenth is what leases leave for drift.
+      if (apartMs < 50) this.ledger.checkLease(node);
       node.before = status;
       const raft = node.raft;
       views.push({ status, termAt: (index: number) => raft.termAt(index) });
@@ -287,9 +298,14 @@ export class ScriptWorld {
     const first = ready.entries[0];
     const notes = [];
     if (ready.hardState !== null) {
+      const before = disk.hardState;
       disk.hardState = ready.hardState;
-      const { currentTerm, votedFor } = ready.hardState;
-      notes.push(`term=${currentTerm} vote=${votedFor === null ? "none" : idOf(votedFor)}`);
+      const { currentTerm, votedFor, withholdMs } = ready.hardState;
+      if (currentTerm !== before.currentTerm || votedFor !== before.votedFor) {
+        notes.push(`term=${currentTerm} vote=${votedFor === null ? "none" : idOf(votedFor)}`);
+      }
+      // Everywhere the same it says nothing; where timings differ it is the story.
+      if (withholdMs !== before.withholdMs && this.optionsOf.size > 0) notes.push(`withhold=${withholdMs}`);
     }
     if (first !== undefined) {
       disk.entries = [...disk.entries.slice(0, first.index - 1), ...ready.entries];

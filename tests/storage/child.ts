@@ -40,7 +40,7 @@ if (mode === "open") {
   const { log, state } = open();
   for (;;) {
     const entries = entriesFrom(log.last().index + 1, 3, 1);
-    await appended(log, entries, { currentTerm: 1, votedFor: null });
+    await appended(log, entries, { currentTerm: 1, votedFor: null, withholdMs: 0 });
     say(`acknowledged ${log.last().index}`);
     for (
       const { index, term, time, data } of log.entries(

@@ -21,9 +21,9 @@ function oneLife(random: () => number, what: string): void {
   const disk = new MemoryDisk({ complete: (_file, run) => waiting.push(run) });
   let log = logOn(disk);
   /** pictures[0] is what was acknowledged last; the others are under way. */
-  let pictures: Picture[] = [{ entries: [], hardState: { currentTerm: 0, votedFor: null } }];
+  let pictures: Picture[] = [{ entries: [], hardState: { currentTerm: 0, votedFor: null, withholdMs: 0 } }];
   log.saveNode(someNode, () => {});
-  pictures.push({ entries: [], hardState: { currentTerm: 0, votedFor: null } });
+  pictures.push({ entries: [], hardState: { currentTerm: 0, votedFor: null, withholdMs: 0 } });
   let term = 0;
 
   for (let step = 0; step < 120; step++) {
@@ -39,7 +39,7 @@ function oneLife(random: () => number, what: string): void {
     const before = pictures.at(-1);
     assert(before !== undefined);
     if (below(4) === 0 || term === 0) term++;
-    const hardState = { currentTerm: term, votedFor: below(2) === 0 ? null : "n2~x" };
+    const hardState = { currentTerm: term, votedFor: below(2) === 0 ? null : "n2~x", withholdMs: 0 };
     const from = below(3) === 0 ? 1 + below(before.entries.length + 1) : before.entries.length + 1;
     const entries = Array.from(
       { length: below(5) },

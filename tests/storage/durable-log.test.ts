@@ -8,7 +8,7 @@ import { openDurableLog } from "../../lib/replica/durable-log.ts";
 import { nativeChecksum } from "../../lib/storage/mod.ts";
 import { allEntries, append, corruptionOf, entriesFrom, entry, logOn, someNode } from "./support.ts";
 
-const term1 = { currentTerm: 1, votedFor: "n1~abc" };
+const term1 = { currentTerm: 1, votedFor: "n1~abc", withholdMs: 0 };
 
 /** A disk with an identity, ten entries of term 1 in four transactions. */
 function diskOfTen(): MemoryDisk {
@@ -29,7 +29,7 @@ describe("a sound log", () => {
     const log = logOn(new MemoryDisk());
     assertEquals(log.node(), null);
     assertEquals(log.restored(), {
-      hardState: { currentTerm: 0, votedFor: null },
+      hardState: { currentTerm: 0, votedFor: null, withholdMs: 0 },
       last: { index: 0, term: 0 },
       lastTime: 0,
       configurations: [],
@@ -52,14 +52,14 @@ describe("a sound log", () => {
       peerBoots: { b: { bootCount: 3, nonce: "z" } },
     };
     log.append(
-      { hardState: { currentTerm: 7, votedFor: null }, entries: [], configurations, node },
+      { hardState: { currentTerm: 7, votedFor: null, withholdMs: 0 }, entries: [], configurations, node },
       () => {},
     );
     disk.crash();
     const again = logOn(disk);
     assertEquals(again.node(), node);
     assertEquals(again.restored(), {
-      hardState: { currentTerm: 7, votedFor: null },
+      hardState: { currentTerm: 7, votedFor: null, withholdMs: 0 },
       last: { index: 10, term: 1 },
       lastTime: 100,
       configurations,
@@ -72,9 +72,9 @@ describe("a sound log", () => {
   test("a truncation takes the chain up again where it cuts", () => {
     const disk = diskOfTen();
     const log = logOn(disk);
-    append(log, [entry(6, 2, "new"), entry(7, 2, "new")], { currentTerm: 2, votedFor: null });
+    append(log, [entry(6, 2, "new"), entry(7, 2, "new")], { currentTerm: 2, votedFor: null, withholdMs: 0 });
     append(log, [entry(8, 2, "more")]);
-    append(log, [entry(1, 3, "all over")], { currentTerm: 3, votedFor: null });
+    append(log, [entry(1, 3, "all over")], { currentTerm: 3, votedFor: null, withholdMs: 0 });
     append(log, [entry(2, 3)]);
     disk.crash();
     assertEquals(allEntries(logOn(disk)), [entry(1, 3, "all over"), entry(2, 3)]);
@@ -84,7 +84,7 @@ describe("a sound log", () => {
     for (let survivors = 0; survivors <= 4; survivors++) {
       const disk = new MemoryDisk({ complete: () => {} });
       const log = logOn(disk);
-      const hardState = { currentTerm: 3, votedFor: null };
+      const hardState = { currentTerm: 3, votedFor: null, withholdMs: 0 };
       log.append({ hardState, entries: entriesFrom(1, 5, 1), configurations: null }, () => {});
       log.append({ hardState: null, entries: [entry(4, 2)], configurations: null }, () => {});
       log.append({ hardState: null, entries: [entry(5, 2), entry(6, 2)], configurations: null }, () => {});
@@ -220,7 +220,7 @@ describe("corruption is found at opening", () => {
 
   test("a forgotten vote", () => {
     const disk = diskOfTen();
-    append(logOn(disk), [], { currentTerm: 2, votedFor: "n2" });
+    append(logOn(disk), [], { currentTerm: 2, votedFor: "n2", withholdMs: 0 });
     disk.loseLastLogCommits(1);
     assertMatch(reasonOn(disk), /forgotten/);
   });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { freeSpace, openLogFile, openStateFile, StorageError, witnessFile } from "../../lib/storage/mod.ts";
 import { allEntries, appended, entry, inFolder, soundLog, soundState, text } from "./support.ts";
 
-const hardState = { currentTerm: 1, votedFor: null };
+const hardState = { currentTerm: 1, votedFor: null, withholdMs: 0 };
 
 /** Calls `use` with a folder on a disk of 4 MiB, or says why it cannot. */
 function onSmallDisk(use: (folder: string) => void | Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 // The real files: who may open them, what a changed bit does to them, what is left of them after kill -9.
 import { describe, test } from "bun:test";
 import { Database } from "bun:sqlite";
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   chmodSync,
   copyFileSync,
@@ -39,7 +39,7 @@ import {
 } from "./support.ts";
 
 const childPath = join(import.meta.dir, "child.ts");
-const hardState = { currentTerm: 1, votedFor: null };
+const hardState = { currentTerm: 1, votedFor: null, withholdMs: 0 };
 
 const logIn = (folder: string) => soundLog(openLogFile(folder), witnessFile(folder));
 
@@ -98,10 +98,13 @@ describe("who may open a data folder", () => {
       assertMatch(assertThrows(() => openLogFile(folder), StorageError).message, /made by another program/);
       writeFileSync(path, "");
       openLogFile(folder).close();
-      const newer = new Database(path);
-      newer.run("PRAGMA user_version = 2");
-      newer.close();
-      assertMatch(assertThrows(() => openLogFile(folder), StorageError).message, /newer version \(format 2/);
+      for (const [format, age] of [[99, "newer"], [1, "older"]]) {
+        const database = new Database(path);
+        database.run(`PRAGMA user_version = ${format}`);
+        database.close();
+        const { message } = assertThrows(() => openLogFile(folder), StorageError);
+        assertStringIncludes(message, `${age} version (format ${format},`);
+      }
       writeFileSync(
         path,
         "this is a shopping list, not a database; it is long enough to be looked at".repeat(20),
