@@ -1,4 +1,5 @@
 // The real world behind the replica's ports: clocks, timers, chance.
+import { customAlphabet } from "nanoid";
 import type { Clock, Random, Scheduler } from "../replica/ports.ts";
 
 export const clock: Clock = {
@@ -21,6 +22,11 @@ export const random: Random = () => {
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
   return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
 };
+
+/** Incarnations, nonces, ids that nobody chose: letters and digits alone, since ids stand in URLs and log lines. */
+export const word: (length: number) => string = customAlphabet(
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+);
 
 /** The command line that starts this same program again, compiled or from source. */
 export function selfCommand(): readonly string[] {

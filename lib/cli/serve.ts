@@ -13,7 +13,7 @@ import { isLoopback, urlOf } from "./addresses.ts";
 import { startDiscovery } from "./discovery.ts";
 import { openDisk } from "./disk.ts";
 import { Failure, wrongUsage } from "./failure.ts";
-import { clock, random, scheduler } from "./host.ts";
+import { clock, random, scheduler, word } from "./host.ts";
 import { openLog } from "./log.ts";
 import { checkExposure, ownUrl, type ServeOptions, serveOptions, serveSettings } from "./serve-options.ts";
 import { declare } from "./settings.ts";
@@ -221,7 +221,7 @@ async function leave(replica: Pick<Replica, "administer" | "status">, log: Log):
 
 function claim(durableLog: DurableLog, id: string | null): Promise<LocalIdentity> {
   return new Promise((resolve, reject) => {
-    claimIdentity({ durableLog, id, random }, (claimed) => {
+    claimIdentity({ durableLog, id, random, word }, (claimed) => {
       if (claimed.ok) resolve(claimed.identity);
       else reject(new Failure(claimed.message));
     });

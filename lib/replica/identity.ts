@@ -10,6 +10,8 @@ export type ClaimOptions = {
   /** The id that was asked for; null = the one on disk, or a new one. */
   readonly id: string | null;
   readonly random: Random;
+  /** Draws so many letters and digits; default from `random`. The real world has a better source than 53 bits of a float. */
+  readonly word?: (length: number) => string;
 };
 
 export type Claim =
@@ -18,7 +20,8 @@ export type Claim =
   | { readonly ok: false; readonly reason: "other_id" | "io"; readonly message: string };
 
 /** Counts this start durably, then calls `done`, once: perhaps before it returns. */
-export function claimIdentity({ durableLog, id, random }: ClaimOptions, done: (claim: Claim) => void): void {
+export function claimIdentity(options: ClaimOptions, done: (claim: Claim) => void): void {
+  const { durableLog, id, word = wordsFrom(options.random) } = options;
   const before = durableLog.node();
   if (before !== null && id !== null && before.id !== id) {
     const message = `this data folder belongs to node "${before.id}", not to "${id}": ` +
@@ -27,8 +30,8 @@ export function claimIdentity({ durableLog, id, random }: ClaimOptions, done: (c
   }
   const node: NodeRecord = before === null
     ? {
-      id: id ?? `n-${word(random, 8).toLowerCase()}`,
-      incarnation: word(random, 16),
+      id: id ?? `n-${word(8).toLowerCase()}`,
+      incarnation: word(16),
       bootCount: 1,
       clusterId: null,
       record: null,
@@ -37,7 +40,7 @@ export function claimIdentity({ durableLog, id, random }: ClaimOptions, done: (c
     }
     : { ...before, bootCount: before.bootCount + 1 };
   durableLog.saveNode(node, (error) => {
-    if (error === null) done({ ok: true, identity: new LocalIdentity(durableLog, node, word(random, 16)) });
+    if (error === null) done({ ok: true, identity: new LocalIdentity(durableLog, node, word(16)) });
     else done({ ok: false, reason: "io", message: `the log cannot be written: ${error.message}` });
   });
 }
@@ -112,8 +115,10 @@ export class LocalIdentity {
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-function word(random: Random, length: number): string {
-  let made = "";
-  for (let at = 0; at < length; at++) made += letters.charAt(Math.floor(random() * letters.length));
-  return made;
+function wordsFrom(random: Random): (length: number) => string {
+  return (length) => {
+    let made = "";
+    for (let at = 0; at < length; at++) made += letters.charAt(Math.floor(random() * letters.length));
+    return made;
+  };
 }
