@@ -17,6 +17,11 @@ export const statics: readonly Step[] = [
   },
   { name: "lint", command: ["deno", "lint", "--quiet"], mend: "see the messages" },
   { name: "types", command: ["tsc", "-p", "."], mend: "see the messages" },
+  {
+    name: "pure rooms",
+    command: ["tsc", "-p", "tests/tidy/pure"],
+    mend: "a pure room knows only ECMAScript: no clock, chance, I/O (docs/architecture.md)",
+  },
 ];
 
 /** Runs the steps one after another; returns the names of those that failed. */
