@@ -1,4 +1,4 @@
-// How fast the checker decides: `bun bench/checker.ts`. Good histories, and the same with one wrong answer in them.
+// How fast the checker decides: `npm run bench:checker`. Good histories, and the same with one wrong answer in them.
 import {
   appendListModel,
   type ListInput,

@@ -1,7 +1,8 @@
 // How long a cluster takes no writes after kill -9 of its leader, and how soon a restarted node with 100,000 keys serves.
-// Default timing, real processes.   bun run bench/failover.ts [--tries 20] [--keys 100000]
+// Default timing, real processes.   npm run bench:failover -- [--tries 20] [--keys 100000]
 import { parseArgs } from "node:util";
 import { type Cluster, withCluster } from "../tests/support/cluster.ts";
+import { measuredExecutable, median } from "./measure.ts";
 
 const { values: flags } = parseArgs({
   options: { tries: { type: "string", default: "20" }, keys: { type: "string", default: "100000" } },
@@ -63,14 +64,14 @@ async function restart(cluster: Cluster): Promise<number> {
 }
 
 function say(what: string, times: readonly number[]): void {
-  const sorted = [...times].sort((a, b) => a - b);
-  const shown = (value: number | undefined) => `${Math.round(value ?? NaN)} ms`;
+  const shown = (value: number) => `${Math.round(value)} ms`;
   console.log(
-    `${what}: median ${shown(sorted[Math.floor(sorted.length / 2)])}, best ${shown(sorted[0])}, ` +
-      `worst ${shown(sorted.at(-1))} of ${sorted.length}`,
+    `${what}: median ${shown(median(times))}, best ${shown(Math.min(...times))}, ` +
+      `worst ${shown(Math.max(...times))} of ${times.length}`,
   );
 }
 
+await measuredExecutable();
 await withCluster({ size: 3 }, async (cluster) => {
   const times: number[] = [];
   for (let attempt = 0; attempt < Number(flags.tries); attempt++) {

@@ -1,16 +1,15 @@
 // What a change of the members costs: the p99 of writes while one voter is replaced by another and back, again and again,
 // beside the same without; and how soon an empty node votes. Real processes, default timing, load at a fixed rate.
 //
-//   bun run bench/membership.ts [--pairs 10] [--seconds 5] [--joins 5] [--share 0.3] [--pause-ms 0]
+//   npm run bench:membership -- [--pairs 10] [--seconds 5] [--joins 5] [--share 0.3] [--pause-ms 0]
 import { cpus } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Fleet } from "../tests/cluster/fleet.ts";
 import { withFleet } from "../tests/cluster/fleet.ts";
 import { eventually } from "../tests/support/eventually.ts";
 import { freePorts } from "../tests/support/free-ports.ts";
 import type { NodeProcess } from "../tests/support/node-process.ts";
-import { compileIfChanged } from "../tools/executable.ts";
+import { benchClient, measuredExecutable, median, spread } from "./measure.ts";
 
 type Measured = {
   readonly operations: number;
@@ -34,20 +33,13 @@ const { values: flags } = parseArgs({
 const seconds = Number(flags.seconds);
 /** Between two changes. With 0 some change is running nearly all the time, so that the p99 is that of writes during one. */
 const pauseMs = Number(flags["pause-ms"]);
-const client = join(import.meta.dirname, "../dist/bench-client");
+const client = await benchClient();
 /** As a node runs by default; the fleet's own flags are for tests. */
 const asByDefault = ["--heartbeat-ms", "100", "--election-ms", "500", "--log-level", "info"];
 
-async function buildClient(): Promise<void> {
-  const build = Bun.spawn(["go", "build", "-o", client, "."], {
-    cwd: join(import.meta.dirname, "client"),
-    stderr: "inherit",
-  });
-  if (await build.exited !== 0) throw new Error("the client cannot be built");
-}
-
 /** 256-byte writes through 64 connections; rate 0 = as fast as they are answered. The client warms up for a second. */
 async function load(nodes: readonly NodeProcess[], rate: number): Promise<Measured> {
+  if (client === null) throw new Error("there is no client");
   const child = Bun.spawn(
     [
       client,
@@ -120,16 +112,6 @@ async function joins(fleet: Fleet, what: string): Promise<void> {
   );
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
-}
-
-function spread(numbers: readonly number[], digits: number): string {
-  return `${Math.min(...numbers).toFixed(digits)}–${Math.max(...numbers).toFixed(digits)}`;
-}
-
 function report(withChange: readonly Window[], without: readonly Window[], rate: number): void {
   const row = (name: string, windows: readonly Window[]) => {
     const of = (pick: (one: Window) => number) => windows.map((one) => pick(one) / 1000);
@@ -198,11 +180,8 @@ async function main(fleet: Fleet): Promise<void> {
   await joins(fleet, "long");
 }
 
-if (Bun.which("go") === null) {
-  console.log("skipped: the client needs go (Debian: apt-get install golang)");
-} else {
-  process.env["CORACLE_BIN"] = await compileIfChanged();
-  await buildClient();
+if (client !== null) {
+  await measuredExecutable();
   console.log(`${cpus().length} × ${cpus()[0]?.model}`);
   await withFleet(main, (ids) => freePorts(ids.length).map((port) => ({ port, flags: asByDefault })));
 }

@@ -1,9 +1,10 @@
 // Far more than the cluster can take: 2,000 connections that write as fast as they can. Everything must be answered or
-// refused, and no node may grow past its bound.   bun run bench/overload.ts [--connections 2000] [--seconds 20]
+// refused, and no node may grow past its bound.   npm run bench:overload -- [--connections 2000] [--seconds 20]
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { parseArgs } from "node:util";
 import { withCluster } from "../tests/support/cluster.ts";
+import { measuredExecutable } from "./measure.ts";
 
 const { values: flags } = parseArgs({
   options: { connections: { type: "string", default: "2000" }, seconds: { type: "string", default: "20" } },
@@ -60,6 +61,7 @@ function residentMiB(pid: number): number {
   return Number(line?.[1] ?? 0) / 1024;
 }
 
+await measuredExecutable();
 await withCluster({ size: 3 }, async (cluster) => {
   const peaks = new Map<string, number>();
   const watch = setInterval(() => {

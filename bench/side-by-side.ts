@@ -1,12 +1,13 @@
 // Three replicas of ours beside three of etcd, in one run, turn by turn: durable writes and linearizable reads, driven by
 // one closed-loop client that speaks both protocols alike (bench/client). Figures count only as ratios of the same run.
 //
-//   bun run bench/side-by-side.ts [--seconds 5] [--rounds 3] [--json FILE]
+//   npm run bench -- [--seconds 5] [--rounds 3] [--json FILE]
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { freePorts } from "../tests/support/free-ports.ts";
+import { benchClient, measuredExecutable, median, spread } from "./measure.ts";
 
 type Measured = {
   operations: number;
@@ -43,15 +44,9 @@ const { values: flags } = parseArgs({
 const seconds = Number(flags.seconds);
 const rounds = Number(flags.rounds);
 const root = join(import.meta.dirname, "..");
-const executable = join(root, "dist/coracle");
-const client = join(root, "dist/bench-client");
 
 function say(line: string): void {
   console.error(line);
-}
-
-function has(command: string): boolean {
-  return Bun.which(command) !== null;
 }
 
 async function run(command: string[], cwd: string): Promise<string> {
@@ -59,23 +54,6 @@ async function run(command: string[], cwd: string): Promise<string> {
   const output = await new Response(child.stdout).text();
   if (await child.exited !== 0) throw new Error(`${command.join(" ")} failed`);
   return output;
-}
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () =>
-      new Promise<ReturnType<typeof createServer>>((resolve) => {
-        const server = createServer();
-        server.listen(0, "127.0.0.1", () => resolve(server));
-      })),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return ports;
 }
 
 async function until(what: string, ready: () => Promise<boolean>): Promise<void> {
@@ -110,9 +88,9 @@ function clusterOf(name: Cluster["name"], urls: string[], children: Child[], fol
   };
 }
 
-async function startCoracle(): Promise<Cluster> {
+async function startCoracle(executable: string): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), "coracle-bench-"));
-  const ports = await freePorts(3);
+  const ports = freePorts(3);
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
   const peers = urls.map((url, at) => `n${at + 1}=${url}`).join(",");
   const children = ports.map((port, at) =>
@@ -135,7 +113,7 @@ async function startCoracle(): Promise<Cluster> {
 
 async function startEtcd(): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), "etcd-bench-"));
-  const ports = await freePorts(6);
+  const ports = freePorts(6);
   const urls = ports.slice(0, 3).map((port) => `http://127.0.0.1:${port}`);
   const peerUrls = ports.slice(3).map((port) => `http://127.0.0.1:${port}`);
   const cluster = peerUrls.map((url, at) => `n${at + 1}=${url}`).join(",");
@@ -161,7 +139,7 @@ function cpuSeconds(pids: readonly number[]): number {
   return ticks / 100;
 }
 
-async function measure(cluster: Cluster, { op, connections }: Case): Promise<Sample> {
+async function measure(client: string, cluster: Cluster, { op, connections }: Case): Promise<Sample> {
   const before = cpuSeconds(cluster.pids);
   const output = await run(
     [
@@ -177,32 +155,20 @@ async function measure(cluster: Cluster, { op, connections }: Case): Promise<Sam
   return { ...measured, serverCpuMicrosecondsPerOperation: used * 1e6 / Math.max(1, measured.operations) };
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
-}
-
-function spread(numbers: readonly number[]): string {
-  return `${Math.min(...numbers).toFixed(2)}–${Math.max(...numbers).toFixed(2)}`;
-}
-
 async function main(): Promise<void> {
-  for (const command of ["etcd", "go"]) {
-    if (has(command)) continue;
-    say(`skipped: this comparison needs ${command} (Debian: apt-get install etcd-server golang)`);
-    return;
+  if (Bun.which("etcd") === null) {
+    return say("skipped: this comparison needs etcd (Debian: apt-get install etcd-server)");
   }
-  say("building the executable and the client");
-  await run([join(root, "compile.sh")], root);
-  await run(["go", "build", "-o", client, "."], join(import.meta.dirname, "client"));
-  const clusters = [await startCoracle(), await startEtcd()];
+  const client = await benchClient();
+  if (client === null) return;
+  const clusters = [await startCoracle(await measuredExecutable()), await startEtcd()];
   const samples = new Map<string, Sample[]>();
   try {
     for (let round = 0; round < rounds; round++) {
       for (const one of cases) {
         // Who goes first changes from round to round.
         for (const cluster of round % 2 === 0 ? clusters : [...clusters].reverse()) {
-          const sample = await measure(cluster, one);
+          const sample = await measure(client, cluster, one);
           const key = `${cluster.name} ${one.op} ${one.connections}`;
           samples.set(key, [...samples.get(key) ?? [], sample]);
           say(`round ${round + 1}: ${key}: ${Math.round(sample.perSecond)}/s, p99 ${sample.p99us} µs`);

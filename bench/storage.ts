@@ -1,35 +1,40 @@
 // Measures the two choices of docs/decisions/0002-two-sqlite-files.md again, and the opening of a long log:
 //
-//   bun bench/storage.ts [puts a drain, 64]        under 30 s; prints a line per measure and the ratios
+//   npm run bench:storage -- [--puts 64] [--seconds 2]        puts a drain, seconds a round; prints a line per measure and the ratios
 //
 // Modes are interleaved, so that a neighbour on the machine disturbs all alike. Ratios hold better than figures.
 import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import type { Entry } from "../lib/raft/mod.ts";
 import { openAppliedState } from "../lib/replica/applied-state.ts";
 import { type DurableLog, openDurableLog } from "../lib/replica/durable-log.ts";
 import { nativeChecksum, openLogFile, openStateFile, witnessFile } from "../lib/storage/mod.ts";
 
-const drain = Number(process.argv[2] ?? 64);
+const { values: flags } = parseArgs({
+  options: { puts: { type: "string", default: "64" }, seconds: { type: "string", default: "2" } },
+});
+const drain = Number(flags.puts);
+const roundMs = Number(flags.seconds) * 1000;
 const keys = 50_000;
 const value = new Uint8Array(256).fill(65);
 const home = mkdtempSync(join(tmpdir(), "coracle-bench-"));
 
 type Sample = { puts: number; drains: number; ms: number; stalls: number[] };
-type Mode = { readonly name: string; run(ms: number): Sample };
+type Mode = { readonly name: string; run(ms: number): Promise<Sample> };
 
 function keyOf(): Uint8Array {
   return new TextEncoder().encode(`key/${Math.floor(Math.random() * keys)}`);
 }
 
-/** Calls `once` for `ms`; each call is a drain of so many puts. */
-function timed(ms: number, puts: number, once: () => void): Sample {
+/** Calls `once` for `ms`; each call is a drain of so many puts, over when it is durable. */
+async function timed(ms: number, puts: number, once: () => void | Promise<void>): Promise<Sample> {
   const sample: Sample = { puts: 0, drains: 0, ms: 0, stalls: [] };
   const start = performance.now();
   for (let now = start; now - start < ms;) {
-    once();
+    await once();
     const after = performance.now();
     sample.stalls.push(after - now);
     now = after;
@@ -98,17 +103,24 @@ function apart(): Mode {
   };
 }
 
-/** What a node really runs: checksums, sequence, witness, checked rows, state hash, a get before each put. */
-function ours(): Mode {
-  const log = openLog();
-  const opened = openAppliedState({ store: openStateFile(home) });
+/**
+ * What a node really runs: checksums, sequence, witness, checked rows, state hash, a get before each put. The sync of the log
+ * ends on another thread: with one drain under way each waits for its own, with four (as a replica has) a sync is shared.
+ */
+function ours(underWay: number): Mode {
+  const folder = mkdtempSync(join(home, "ours-"));
+  const log = openLog(folder);
+  const opened = openAppliedState({ store: openStateFile(folder) });
   if (!opened.ok) throw new Error(opened.corruption.reason);
   const { state } = opened;
+  let drains = 0, durable = 0;
+  const waiting: Promise<void>[] = [];
   return {
-    name: "ours: two files, all checks",
-    run: (ms) =>
-      timed(ms, drain, () => {
-        appendDrain(log, drain);
+    name: `ours: all checks, ${underWay} drain${underWay === 1 ? "" : "s"} under way`,
+    async run(ms) {
+      const sample = await timed(ms, drain, async () => {
+        drains++;
+        waiting.push(appendDrain(log, drain).then(() => void durable++));
         for (let put = 0; put < drain; put++) {
           const key = keyOf();
           state.store.get(key);
@@ -116,7 +128,12 @@ function ours(): Mode {
           state.advance(state.appliedIndex + 1, 1, 0);
         }
         if (state.needsCommit(0)) state.commit(throwIfFailed);
-      }),
+        while (waiting.length >= underWay) await waiting.shift();
+      });
+      await Promise.all(waiting.splice(0));
+      if (durable !== drains) throw new Error(`${drains} drains, but ${durable} became durable`);
+      return sample;
+    },
   };
 }
 
@@ -134,24 +151,30 @@ function logOnly(synchronous: "FULL" | "NORMAL", rows: number): Mode {
   };
 }
 
-function openLog(): DurableLog {
+function openLog(folder: string): DurableLog {
   const opened = openDurableLog({
-    table: openLogFile(home),
-    witness: witnessFile(home),
+    table: openLogFile(folder),
+    witness: witnessFile(folder),
     checksum: nativeChecksum,
   });
   if (!opened.ok) throw new Error(opened.corruption.reason);
   return opened.log;
 }
 
-function appendDrain(log: DurableLog, count: number): void {
+/** Resolves once the drain is durable. */
+function appendDrain(log: DurableLog, count: number): Promise<void> {
   const next = log.last().index + 1;
   const entries = Array.from(
     { length: count },
     (_, at): Entry => ({ index: next + at, term: 1, time: next, type: "command", data: value }),
   );
   const hardState = next === 1 ? { currentTerm: 1, votedFor: null, withholdMs: 0 } : null;
-  log.append({ hardState, entries, configurations: null }, throwIfFailed);
+  return new Promise((resolve, reject) => {
+    log.append(
+      { hardState, entries, configurations: null },
+      (error) => error === null ? resolve() : reject(error),
+    );
+  });
 }
 
 function throwIfFailed(error: Error | null): void {
@@ -159,24 +182,24 @@ function throwIfFailed(error: Error | null): void {
 }
 
 /** Runs the modes in turn, `rounds` times; puts/s of each. */
-function compare(modes: readonly Mode[], rounds: number, ms: number): readonly number[] {
+async function compare(modes: readonly Mode[], rounds: number, ms: number): Promise<readonly number[]> {
   const sums: Sample[] = modes.map(() => ({ puts: 0, drains: 0, ms: 0, stalls: [] }));
   for (let round = 0; round < rounds; round++) {
-    modes.forEach((mode, at) => {
-      const sample = mode.run(ms);
+    for (const [at, mode] of modes.entries()) {
+      const sample = await mode.run(ms);
       const sum = sums[at]!;
       sum.puts += sample.puts;
       sum.drains += sample.drains;
       sum.ms += sample.ms;
       sum.stalls.push(...sample.stalls);
-    });
+    }
   }
   return sums.map(({ puts, drains, ms, stalls }, at) => {
     stalls.sort((a, b) => a - b);
     const of = (part: number) => (stalls[Math.floor(part * (stalls.length - 1))] ?? 0).toFixed(2);
     const rate = puts / ms * 1000;
     console.log(
-      `${modes[at]?.name.padEnd(36)} ${Math.round(rate).toString().padStart(8)} puts/s ` +
+      `${modes[at]?.name.padEnd(38)} ${Math.round(rate).toString().padStart(8)} puts/s ` +
         `${Math.round(drains / ms * 1000).toString().padStart(6)} commits/s   ` +
         `a drain: median ${of(0.5)} ms, 99 % ${of(0.99)} ms, worst ${of(1)} ms`,
     );
@@ -190,39 +213,31 @@ function ratio(what: string, a: number | undefined, b: number | undefined): void
 
 try {
   console.log(`drains of ${drain} puts of ${value.byteLength} B to ${keys} random keys, in ${home}`);
-  const [one, two, real] = compare([together(), apart(), ours()], 3, 2000);
+  const [one, two, real, shared] = await compare([together(), apart(), ours(1), ours(4)], 3, roundMs);
   ratio("two files over one", two, one);
   ratio("the checks' cost (two files bare over ours)", two, real);
+  ratio("four drains under way over one", shared, real);
 
   console.log();
-  const costs = compare(
+  const costs = await compare(
     [logOnly("FULL", 1), logOnly("NORMAL", 1), logOnly("FULL", 64), logOnly("NORMAL", 64)],
     2,
-    500,
+    roundMs / 4,
   );
   ratio("NORMAL over FULL, 1 row", costs[1], costs[0]);
   ratio("NORMAL over FULL, 64 rows", costs[3], costs[2]);
 
   console.log();
   const bench = mkdtempSync(join(home, "opening-"));
-  const fresh = openDurableLog({
-    table: openLogFile(bench),
-    witness: witnessFile(bench),
-    checksum: nativeChecksum,
-  });
-  if (!fresh.ok) throw new Error(fresh.corruption.reason);
-  for (let count = 0; count < 100; count++) appendDrain(fresh.log, 1000);
-  fresh.log.close();
+  const fresh = openLog(bench);
+  for (let count = 0; count < 100; count++) await appendDrain(fresh, 1000);
+  fresh.close();
   const took = [0, 1, 2].map(() => {
     const start = performance.now();
     const before = process.cpuUsage();
-    const opened = openDurableLog({
-      table: openLogFile(bench),
-      witness: witnessFile(bench),
-      checksum: nativeChecksum,
-    });
-    if (!opened.ok || opened.log.last().index !== 100_000) throw new Error("the log did not open whole");
-    opened.log.close();
+    const log = openLog(bench);
+    if (log.last().index !== 100_000) throw new Error("the log did not open whole");
+    log.close();
     const { user, system } = process.cpuUsage(before);
     return `${Math.round(performance.now() - start)} ms (${Math.round((user + system) / 1000)} ms of CPU)`;
   });
