@@ -124,7 +124,12 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
   for (const member of options.join) links.dial(member);
   if (discover !== null) {
     startDiscovery({
-      ...{ target: discover, expect: joins ? null : expect, servers: process.env["DNS_SERVER"] || null, log },
+      ...{
+        target: discover,
+        expect: joins ? null : expect,
+        servers: process.env["CORACLE_DNS_SERVER"] || null,
+        log,
+      },
       dial: (found) => links.dial(found),
       allow: (atLeast) => joins || replica.discovering(atLeast),
       isWanted: () => ["forming", "joining"].includes(replica.status().phase),

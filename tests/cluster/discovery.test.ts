@@ -23,7 +23,7 @@ async function withMachines(
   const nodes: NodeProcess[] = [];
   const start = async (id: string, address: string, flags: readonly string[] = ["--expect", "3"]) => {
     const node = new NodeProcess({
-      ...{ id, port, data: `${folder.path}/${id}`, env: { DNS_SERVER: dns.address } },
+      ...{ id, port, data: `${folder.path}/${id}`, env: { CORACLE_DNS_SERVER: dns.address } },
       flags: ["--host", address, "--discover", `dns:coracle.test:${port}`, "--secret", "s", ...flags],
     });
     nodes.push(node);

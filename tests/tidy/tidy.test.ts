@@ -1,6 +1,7 @@
 // The house keeps its own rules (docs/architecture.md): each test names what stands where it must not.
 import { assert, assertEquals } from "@std/assert";
 import { describe, test } from "bun:test";
+import { dirname, join, normalize } from "node:path";
 import denoConfig from "../../deno.json";
 import packageJson from "../../package.json";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -66,6 +67,32 @@ describe("the house rules", () => {
       command.replace("node tools/with-bun.mjs ", "bun "),
     ]);
     assertEquals(Object.fromEntries(plain), tasks);
+  });
+
+  test("documents name commands and files that there are", async () => {
+    const complaints: string[] = [];
+    const speaking = [...listed.filter((path) => path.endsWith(".md")), ...files.map(({ path }) => path)];
+    for (const path of speaking.filter((path) => !path.startsWith("tests/tidy/"))) {
+      const text = await Bun.file(root + path).text();
+      for (const [, script = ""] of text.matchAll(/\bnpm run (?:-s )?([\w:-]+)/g)) {
+        if (!(script in packageJson.scripts)) complaints.push(`${path}: there is no "npm run ${script}"`);
+      }
+      // A machine with only Node and npm, and the packages in node_modules, has no such command.
+      for (
+        const [said] of text.matchAll(/`(?:[A-Z_]+=\S* )?bun (?:run|test|\w+\/)[^`]*`|^\/\/ .*\bbun run .*/gm)
+      ) {
+        complaints.push(`${path}: ${said}: a machine with only Node has an npm script instead`);
+      }
+      if (!path.endsWith(".md")) continue;
+      for (const [, link = ""] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+        const target = normalize(join(dirname(path), link));
+        const there = listed.some((file) =>
+          file === target || file.startsWith(`${target.replace(/\/$/, "")}/`)
+        );
+        if (!there) complaints.push(`${path}: ${link} is not there`);
+      }
+    }
+    assertEquals(complaints, []);
   });
 
   test("the top folder holds only what it should", () => {
