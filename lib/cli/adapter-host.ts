@@ -1,10 +1,9 @@
 // The world under the adapters of `datacenter` and `maelstrom`: logs on stderr, faults that end the process at once.
 import type { Command } from "commander";
 import type { Host } from "../adapters/mod.ts";
+import { clock, openLog, random, scheduler } from "../host/mod.ts";
 import type { LogLevel } from "../replica/ports.ts";
 import { wrongUsage } from "./failure.ts";
-import { clock, random, scheduler } from "./host.ts";
-import { openLog } from "./log.ts";
 
 const levels: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 /** EX_SOFTWARE, as of `serve`. */

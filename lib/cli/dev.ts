@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "../client/mod.ts";
 import { urlOf } from "./addresses.ts";
 import { Failure } from "./failure.ts";
-import { selfCommand } from "./host.ts";
+import { selfCommand } from "./self-command.ts";
 import { linesOf } from "./lines.ts";
 import { serveSettings } from "./serve-options.ts";
 import { declare, type Settings, textOr, valuesOf, wholeNumber } from "./settings.ts";

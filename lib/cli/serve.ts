@@ -1,6 +1,7 @@
 // `coracle serve`: one replica with its disk, its links and its HTTP edge, from the first line of the log to exit 0.
 import type { Command } from "commander";
 import type { DirectoryEntry } from "../http/options.ts";
+import { clock, openLog, random, scheduler, word } from "../host/mod.ts";
 import { bunRuntime, createApp, createMetrics, ListenError, startServer } from "../http/mod.ts";
 import { kvStateMachine } from "../kv/mod.ts";
 import { idOf } from "../raft/mod.ts";
@@ -13,8 +14,6 @@ import { isLoopback, urlOf } from "./addresses.ts";
 import { startDiscovery } from "./discovery.ts";
 import { openDisk } from "./disk.ts";
 import { Failure, wrongUsage } from "./failure.ts";
-import { clock, random, scheduler, word } from "./host.ts";
-import { openLog } from "./log.ts";
 import { checkExposure, ownUrl, type ServeOptions, serveOptions, serveSettings } from "./serve-options.ts";
 import { declare } from "./settings.ts";
 import { onStopSignal } from "./signals.ts";

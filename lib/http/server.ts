@@ -1,6 +1,5 @@
 // The one place where HTTP meets Bun: the listening port for clients and replicas.
 import type { Server, WebSocketHandler } from "bun";
-import type { Hono } from "hono";
 import type { Log } from "../replica/ports.ts";
 import { isLoopback } from "./auth.ts";
 import type { RequestBindings, Runtime } from "./options.ts";
@@ -19,7 +18,8 @@ export type ServerOptions<Data> = {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  readonly app: Hono<{ Bindings: RequestBindings }>;
+  /** What answers everything but the links: createApp, or an app of one's own. */
+  readonly app: { fetch(request: Request, bindings: RequestBindings): Response | Promise<Response> };
   /** null = no other replicas. */
   readonly links: PeerUpgrade<Data> | null;
   readonly maxValueBytes: number;

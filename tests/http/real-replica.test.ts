@@ -10,7 +10,7 @@ import { openDurableLog } from "../../lib/replica/durable-log.ts";
 import { type Claim, claimIdentity } from "../../lib/replica/identity.ts";
 import type { Links } from "../../lib/replica/ports.ts";
 import { Replica } from "../../lib/replica/replica.ts";
-import { clock, random, scheduler } from "../../lib/cli/host.ts";
+import { clock, random, scheduler } from "../../lib/host/mod.ts";
 import { eventually } from "../support/eventually.ts";
 import { LOOPBACK, problemOf } from "./support.ts";
 

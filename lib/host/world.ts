@@ -1,4 +1,4 @@
-// The real world behind the replica's ports: clocks, timers, chance.
+// Clocks, timers and chance as they really are.
 import { customAlphabet } from "nanoid";
 import type { Clock, Random, Scheduler } from "../replica/ports.ts";
 
@@ -27,9 +27,3 @@ export const random: Random = () => {
 export const word: (length: number) => string = customAlphabet(
   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
 );
-
-/** The command line that starts this same program again, compiled or from source. */
-export function selfCommand(): readonly string[] {
-  const compiled = Bun.main.startsWith("/$bunfs/") || Bun.main.includes("~BUN");
-  return compiled ? [process.execPath] : [process.execPath, Bun.main];
-}
