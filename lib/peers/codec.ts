@@ -134,26 +134,3 @@ export function frameItems(message: PeerMessage): number {
   }
   return 1;
 }
-
-/** About how many bytes a message makes; never less. */
-export function frameBytes(message: PeerMessage): number {
-  switch (message.type) {
-    case "AppendEntries": {
-      let bytes = 96;
-      // Type, term, time, length of the data.
-      for (const entry of message.entries) bytes += entry.data.byteLength + 25;
-      return bytes;
-    }
-    case "Forward":
-      return message.command.byteLength + 32;
-    case "Gossip":
-    case "Membership":
-      return message.payload.byteLength + 16;
-    case "Formation": {
-      const names = [...message.expected, ...(message.record ?? [])];
-      return names.reduce((sum, name) => sum + 8 + 3 * name.length, 64 + 8 * message.agreed.length);
-    }
-    default:
-      return 64;
-  }
-}

@@ -1,9 +1,9 @@
 // One socket to a peer: first a handshake, then frames both ways. It gathers messages into one frame per flush, bounds
 // what waits, and judges what comes in; whom it belongs to and what a loss means is decided in links.ts.
 import { ByteWriter, MalformedBytes } from "../bytes/mod.ts";
-import type { PeerMessage } from "../replica/peer-messages.ts";
+import { messageBytes, type PeerMessage } from "../replica/peer-messages.ts";
 import type { Channel, Clock, LogLevel, PeerIdentity, Scheduler } from "../replica/ports.ts";
-import { beginFrame, decodeFrame, frameBytes, frameItems, writeMessage } from "./codec.ts";
+import { beginFrame, decodeFrame, frameItems, writeMessage } from "./codec.ts";
 import { maxFrameItems } from "./frame-budget.ts";
 import { maxHandshakeBytes } from "./handshake-messages.ts";
 import type { Handshake, HandshakeStep } from "./handshake.ts";
@@ -144,7 +144,7 @@ export class Link implements SocketEvents {
   offer(message: PeerMessage): boolean {
     if (this.#state !== "open") return false;
     const { limits, events } = this.#options;
-    const bytes = frameBytes(message);
+    const bytes = messageBytes(message);
     const items = frameItems(message);
     if (bytes > limits.maxFrameBytes || items > maxFrameItems) return false;
     if (!this.#hasRoom(message, bytes)) return false;

@@ -1,12 +1,12 @@
 // The virtual network: links between nodes that come up and go down, and messages that are late, lost, doubled or out of
 // order on them. It promises what the port promises and nothing more: a Forward is never doubled (no link resends).
 import type { ReplicaId } from "../raft/mod.ts";
-import type { PeerMessage } from "../replica/peer-messages.ts";
+import { messageBytes, type PeerMessage } from "../replica/peer-messages.ts";
 import type { Channel, LinkListener, Links, PeerIdentity } from "../replica/ports.ts";
 import type { RandomSource } from "./random.ts";
 import type { Timeline } from "./time.ts";
 import { describeMessage, type Trace } from "./trace.ts";
-import { calm, messageBytes, type Weather } from "./weather.ts";
+import { calm, type Weather } from "./weather.ts";
 
 /** What the network needs to know of a running process. */
 export type Endpoint = {

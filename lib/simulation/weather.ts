@@ -1,5 +1,4 @@
 // How bad the network is: loss, doubling, delay, order and buffers of every link alike.
-import type { PeerMessage } from "../replica/peer-messages.ts";
 import type { RandomSource } from "./random.ts";
 
 export type Weather = {
@@ -41,22 +40,4 @@ export function drawWeather(random: RandomSource): Weather {
     ordered: random.chance(0.4),
     bufferBytes: random.chance(0.2) ? random.integer(2_000, 50_000) : 8 << 20,
   };
-}
-
-/** What a message counts towards a link's buffer, in bytes: about what it takes on the wire. */
-export function messageBytes(message: PeerMessage): number {
-  switch (message.type) {
-    case "AppendEntries": {
-      let bytes = 80;
-      for (const entry of message.entries) bytes += entry.data.byteLength + 24;
-      return bytes;
-    }
-    case "Forward":
-      return message.command.byteLength + 24;
-    case "Gossip":
-    case "Membership":
-      return message.payload.byteLength + 8;
-    default:
-      return 64;
-  }
 }

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, test } from "bun:test";
 import { MalformedBytes } from "../../lib/bytes/mod.ts";
-import { decodeFrame, encodeFrame, frameBytes, frameItems } from "../../lib/peers/codec.ts";
+import { decodeFrame, encodeFrame, frameItems } from "../../lib/peers/codec.ts";
+import { messageBytes } from "../../lib/replica/peer-messages.ts";
 import { maxFrameItems } from "../../lib/peers/frame-budget.ts";
 import type { PeerMessage } from "../../lib/replica/peer-messages.ts";
 import { printedSeed, seededRandom } from "../support/random.ts";
@@ -33,7 +34,7 @@ describe("the codec", () => {
     const random = seededRandom(printedSeed("codec estimate"));
     for (let round = 0; round < 2_000; round++) {
       const message = randomMessage(random);
-      assert(encodeFrame([message]).byteLength - 1 <= frameBytes(message), message.type);
+      assert(encodeFrame([message]).byteLength - 1 <= messageBytes(message), message.type);
       assert(frameItems(message) >= 1);
     }
   });
