@@ -1,9 +1,8 @@
 // The numbers of GET /metrics. Gauges are set from the replica's status at scrape time; between scrapes only histograms
-// cost anything.
-import { Counter, Gauge, Registry } from "prom-client";
+// cost anything: prom-client hashes the labels of each observation, 0.4 µs of a request's 100 to 200 µs.
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { idOf } from "../raft/mod.ts";
 import type { Outcome, ReplicaStatus } from "../replica/api.ts";
-import { Histogram, type Series } from "./histogram.ts";
 import type { Traffic, Usage } from "./options.ts";
 
 /** What a scrape shows beside the histograms. */
@@ -37,12 +36,12 @@ export type Metrics = {
 /** Made once per process, before storage and the app that feed it. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const fsync = new Histogram("coracle_fsync_seconds", "Durable commits of the log.", registry).series({});
-  const stateCommit = new Histogram(
-    "coracle_state_commit_seconds",
-    "Durable commits of the applied state.",
-    registry,
-  ).series({});
+  const histogram = <Label extends string = never>(name: string, help: string, labelNames: Label[] = []) =>
+    new Histogram<Label>({
+      ...{ name: `coracle_${name}`, help, labelNames, buckets: LATENCY_BUCKETS, registers: [registry] },
+    });
+  const fsync = histogram("fsync_seconds", "Durable commits of the log.");
+  const stateCommit = histogram("state_commit_seconds", "Durable commits of the applied state.");
   const outcomes = new Counter({
     name: "coracle_writes_total",
     help: "Writes that began at this node, by ending: done, refused (definitely not done), unknown.",
@@ -55,10 +54,10 @@ export function createMetrics(): Metrics {
     help: "Entries applied since the start.",
     registers: [registry],
   });
-  const requests = new Histogram(
-    "coracle_http_request_seconds",
+  const requests = histogram(
+    "http_request_seconds",
     "Requests by route, method and status, from the arrival of the header to the answer.",
-    registry,
+    ["route", "method", "status"],
   );
   const show = makeGauges(registry);
   return {
@@ -66,17 +65,8 @@ export function createMetrics(): Metrics {
     observeStateCommit: (seconds) => stateCommit.observe(seconds),
     countOutcome: (ending) => outcomes.inc({ ending }),
     countApplied: (entries) => applied.inc(entries),
-    requests(route, method) {
-      const byStatus = new Map<number, Series>();
-      return (status, seconds) => {
-        let series = byStatus.get(status);
-        if (series === undefined) {
-          series = requests.series({ route, method, status: String(status) });
-          byStatus.set(status, series);
-        }
-        series.observe(seconds);
-      };
-    },
+    requests: (route, method) => (status, seconds) =>
+      requests.observe({ route, method, status: String(status) }, seconds),
     render(picture) {
       show(picture);
       return registry.metrics();
@@ -85,6 +75,11 @@ export function createMetrics(): Metrics {
   };
 }
 
+/** Upper bounds in seconds. */
+const LATENCY_BUCKETS = [
+  ...[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05],
+  ...[0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
+];
 const ENDINGS = ["done", "refused", "unknown"] as const;
 const ROLES = ["follower", "preCandidate", "candidate", "leader"] as const;
 
