@@ -11,9 +11,9 @@ const WELCOME: Checked<null> = good(null);
 export function createGuard(
   tokens: readonly string[],
   open: boolean,
-  sha256: Runtime["sha256"],
+  runtime: Runtime,
 ): Guard {
-  if (tokens.length > 0) return tokenGuard(tokens.map(sha256), sha256);
+  if (tokens.length > 0) return tokenGuard(tokens.map(runtime.sha256), runtime);
   if (open) return () => WELCOME;
   return (_authorization, remoteAddress) =>
     isLoopback(remoteAddress()) ? WELCOME : bad(
@@ -23,23 +23,16 @@ export function createGuard(
 }
 
 /** Digests are compared, not tokens: all have one length, and where they first differ says nothing of the token. */
-function tokenGuard(digests: readonly Uint8Array[], sha256: Runtime["sha256"]): Guard {
+function tokenGuard(digests: readonly Uint8Array[], { sha256, timingSafeEqual }: Runtime): Guard {
   return (authorization) => {
     const shown = /^bearer +([^ ]+) *$/i.exec(authorization ?? "")?.[1];
     if (shown === undefined) return bad("unauthorized", "Show a token: Authorization: Bearer <token>.");
     const digest = sha256(shown);
     let known = false;
     // Every token is compared, so that the time does not tell which one it was.
-    for (const expected of digests) known = sameDigest(digest, expected) || known;
+    for (const expected of digests) known = timingSafeEqual(digest, expected) || known;
     return known ? WELCOME : bad("unauthorized", "This token is not one of this cluster's.");
   };
-}
-
-/** In a time that depends on the length alone. */
-function sameDigest(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.byteLength ^ b.byteLength;
-  for (let at = 0; at < b.byteLength; at++) difference |= (a[at] ?? 0) ^ b[at]!;
-  return difference === 0;
 }
 
 /** 127.0.0.0/8 and ::1, also as IPv4 in IPv6. */

@@ -1,5 +1,6 @@
 // Reading a request's body within three bounds: its own size, what the node holds at once, and the request's deadline.
 // A Content-Length is counted before a byte is read; a chunked body as it comes.
+import { concatBytes } from "../bytes/mod.ts";
 import type { Admission } from "./admission.ts";
 import { bad, type Checked, good, type Problem, problem } from "./problem.ts";
 
@@ -64,7 +65,7 @@ async function readChunked(
     const step = await Promise.race([reader.read().catch(brokenOff), late]);
     if (step === null) return give(LATE);
     if (step === "broken") return give(BROKEN);
-    if (step.done) return good({ bytes: joined(chunks, length), reserved: length });
+    if (step.done) return good({ bytes: joined(chunks), reserved: length });
     const more = step.value.byteLength;
     if (length + more > maxBytes) return give(tooLarge(maxBytes).problem);
     if (!admission.reserve(more)) return give(FULL);
@@ -86,16 +87,10 @@ function brokenOff(): "broken" {
   return "broken";
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const only = chunks[0];
-  if (chunks.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
+/** A body that came in one piece is not copied. */
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const [first, second] = chunks;
+  return first !== undefined && second === undefined ? first : concatBytes(chunks);
 }
 
 function deadline(ms: number): { readonly passed: Promise<null>; cancel(): void } {

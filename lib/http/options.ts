@@ -42,6 +42,8 @@ export type Usage = {
 /** What the app needs of the runtime beyond web standards. */
 export type Runtime = {
   readonly sha256: (text: string) => Uint8Array;
+  /** Compares byte strings of one length in a time that depends on the length alone. */
+  readonly timingSafeEqual: (a: Uint8Array, b: Uint8Array) => boolean;
   readonly usage: () => Usage;
 };
 

@@ -1,4 +1,5 @@
 // The one place where HTTP meets Bun: the listening port for clients and replicas.
+import { timingSafeEqual } from "node:crypto";
 import type { Server, WebSocketHandler } from "bun";
 import type { Log } from "../replica/ports.ts";
 import { isLoopback } from "./auth.ts";
@@ -49,6 +50,7 @@ const DRAIN_POLL_MS = 10;
 /** What `createApp` needs of Bun. */
 export const bunRuntime: Runtime = {
   sha256: (text) => new Bun.CryptoHasher("sha256").update(text).digest(),
+  timingSafeEqual,
   usage() {
     const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();

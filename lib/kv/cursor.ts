@@ -7,7 +7,7 @@ const FORMAT = 1;
 const MALFORMED: Parsed<never> = { ok: false, problem: "not a cursor that a listing gave" };
 
 export function encodeCursor(key: Uint8Array): string {
-  return concatBytes(new Uint8Array([FORMAT]), key).toBase64({ alphabet: "base64url", omitPadding: true });
+  return concatBytes([new Uint8Array([FORMAT]), key]).toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
 /** The key to go on after. */

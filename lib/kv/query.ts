@@ -99,7 +99,7 @@ function rangeOf(query: ListQuery): { readonly start: Uint8Array; readonly end: 
   if (query.after !== undefined) {
     if (query.reverse === true) end = earlier(end, inStore(query.after));
     // The smallest key above a key is that key and a zero byte.
-    else start = later(start, concatBytes(inStore(query.after), new Uint8Array(1)));
+    else start = later(start, concatBytes([inStore(query.after), new Uint8Array(1)]));
   }
   return end !== null && compareBytes(start, end) >= 0 ? null : { start, end };
 }

@@ -19,7 +19,7 @@ const PREFIX_BYTES = 2;
 const FORMAT = 1;
 
 export function storeKey(keyspace: number, key: Uint8Array): Uint8Array {
-  return concatBytes(new Uint8Array([TABLE_RECORDS, keyspace]), key);
+  return concatBytes([new Uint8Array([TABLE_RECORDS, keyspace]), key]);
 }
 
 /** The key inside its keyspace: a view. */

@@ -14,8 +14,6 @@ export type Configuration = {
 /** A configuration and the index of the entry that brought it; index 0 is the first configuration of a cluster. */
 export type ConfigurationAt = { readonly index: number; readonly configuration: Configuration };
 
-export const emptyConfiguration: Configuration = { voters: [], outgoing: [], learners: [] };
-
 /** The one configuration of a new cluster: these voters, sorted. */
 export function firstConfiguration(voters: readonly ReplicaId[]): Configuration {
   return { voters: [...voters].sort(), outgoing: [], learners: [] };

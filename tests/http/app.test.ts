@@ -84,6 +84,25 @@ describe("how much at once", () => {
   });
 });
 
+test("a body may come in very many pieces", async () => {
+  const { request } = testApp({ maxValueBytes: 1_000_000 });
+  let left = 1_000_000;
+  const crumbs = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      for (let at = 0; at < 1000; at++) controller.enqueue(new Uint8Array(1));
+      left -= 1000;
+      if (left === 0) controller.close();
+    },
+  });
+  assertEquals((await request("/v1/kv/a", { method: "PUT", body: crumbs })).status, 201);
+});
+
+test("the front page escapes what it shows", async () => {
+  const node = { id: "n1", version: '<script>"', advertise: "http://one:8080", region: null };
+  const front = await testApp({ node }).request("/");
+  assertStringIncludes(await front.text(), "Version &lt;script&gt;&quot;.");
+});
+
 describe("routes", () => {
   test("unknown ones are 404, wrong methods 405 with Allow", async () => {
     const { request } = testApp();
