@@ -3,6 +3,7 @@
 import { type AppliedState, openAppliedState } from "../replica/applied-state.ts";
 import { CorruptStorage, mendLog, mendState } from "../replica/corruption.ts";
 import { type DurableLog, openDurableLog } from "../replica/durable-log.ts";
+import { outOf } from "../replica/node-record.ts";
 import type { Log, LogTable, SpaceProbe } from "../replica/ports.ts";
 import {
   freeSpace,
@@ -32,7 +33,7 @@ export type DiskOptions = {
   /** Called between log and state with what the log knows; may throw a Failure. */
   readonly check: (durableLog: DurableLog) => void;
   /** Whether this node may give up who it was and enter its cluster as another replica: it knows whom to ask. */
-  readonly mayEnterAnew: (why: "corrupt" | "removed") => boolean;
+  readonly mayEnterAnew: (why: "corrupt" | "removed" | "refused") => boolean;
 };
 
 /** Throws a Failure. A log that lies, or one of a removed node, is set aside where the node may enter anew. */
@@ -41,10 +42,15 @@ export function openDisk(options: DiskOptions): OpenedDisk {
   try {
     const folder = openDataFolder(path);
     let opened = openLog(folder, fatal);
-    const why = !opened.ok ? "corrupt" : opened.log.node()?.removed === true ? "removed" : null;
+    const node = opened.ok ? opened.log.node() : null;
+    const why = !opened.ok ? "corrupt" : node === null ? null : outOf(node);
     if (why !== null && mayEnterAnew(why)) {
       if (opened.ok) opened.log.close();
-      setAllAside(folder, log, opened.ok ? "This node was removed from its cluster." : opened.reason);
+      setAllAside(
+        folder,
+        log,
+        opened.ok ? node?.refused ?? "This node was removed from its cluster." : opened.reason,
+      );
       opened = openLog(folder, fatal);
     }
     if (!opened.ok) throw new Failure(`${folder} cannot be used: ${opened.reason}`);

@@ -6,7 +6,7 @@ import { bunRuntime, createApp, createMetrics, ListenError, startServer } from "
 import { kvStateMachine } from "../kv/mod.ts";
 import { idOf } from "../raft/mod.ts";
 import { PeerLinks } from "../peers/mod.ts";
-import { claimIdentity, type LocalIdentity } from "../replica/identity.ts";
+import { claimIdentity, type LocalIdentity, mendRefused } from "../replica/identity.ts";
 import type { DurableLog } from "../replica/durable-log.ts";
 import type { Log } from "../replica/ports.ts";
 import { Replica } from "../replica/replica.ts";
@@ -175,6 +175,7 @@ function checkAgainstDisk(options: ServeOptions, durableLog: DurableLog): void {
         `or keep its data folder ${options.data} aside`,
     );
   }
+  if (node?.refused !== undefined) throw new Failure(`${node.refused}; ${mendRefused}`);
   checkExposure(options, id);
   if (isLoopback(host)) return;
   if (node?.started !== true && peers === null && options.join.length === 0 && options.discover === null) {

@@ -52,6 +52,7 @@ function refuseOutsider({ node }: Cluster): void {
   if (phase === "removed") {
     throw new Failure(`${id} was removed from its cluster: ask another node with --url`);
   }
+  if (phase === "refused") throw new Failure(`${id} is refused by its cluster: ${waitingFor ?? ""}`);
   if (phase === "joining" || phase === "forming") {
     throw new Failure(`${id} is ${phase}${waitingFor === undefined ? "" : `: ${waitingFor}`}`);
   }

@@ -11,10 +11,14 @@ import { ByteReader, ByteWriter, MalformedBytes } from "../bytes/mod.ts";
 import type { Channel, PeerIdentity } from "../replica/ports.ts";
 import { challengeBytes, proofBytes } from "./proof.ts";
 
+/** 2: identities show earlier starts, refusals name the cluster, AppendEntries says for how long votes are withheld. */
 export const protocolVersion = 2;
 
 /** A longer message is none of a handshake. */
 export const maxHandshakeBytes = 8 * 1024;
+
+/** Of earlier starts; more than any node shows. */
+const maxNonces = 256;
 
 const magic = 0x4c435243; // "CRCL"
 
@@ -39,6 +43,8 @@ export type HandshakeMessage =
     readonly type: "Refusal";
     readonly code: string;
     readonly sentence: string;
+    /** Of whoever refuses; null = it is in none. */
+    readonly clusterId: string | null;
     readonly proof: Uint8Array;
   };
 
@@ -71,7 +77,7 @@ export function encodeHandshake(message: Written, version = protocolVersion): Ui
       writer.bytes(message.hello).raw(message.proof);
       break;
     case "Refusal":
-      writer.text(message.code).text(message.sentence).raw(message.proof);
+      writer.text(message.code).text(message.sentence).text(message.clusterId ?? "").raw(message.proof);
       break;
     default:
       throw new TypeError(`no codec for ${JSON.stringify(message satisfies never)}`);
@@ -117,6 +123,7 @@ function readBody(reader: ByteReader): HandshakeMessage {
         type: "Refusal",
         code: text(reader, 64),
         sentence: text(reader, 1024),
+        clusterId: text(reader, 128) || null,
         proof: reader.raw(proofBytes),
       };
     default:
@@ -127,7 +134,9 @@ function readBody(reader: ByteReader): HandshakeMessage {
 export function encodeIdentity(peer: PeerIdentity): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter().text(peer.replica).boolean(peer.clusterId !== null);
   if (peer.clusterId !== null) writer.text(peer.clusterId);
-  return writer.varint(peer.bootCount).text(peer.nonce).text(peer.url).text(peer.version).finish();
+  writer.varint(peer.bootCount).text(peer.nonce).varint(peer.earlier.length);
+  for (const nonce of peer.earlier) writer.text(nonce);
+  return writer.text(peer.url).text(peer.version).finish();
 }
 
 function decodeIdentity(bytes: Uint8Array): PeerIdentity {
@@ -139,11 +148,18 @@ function decodeIdentity(bytes: Uint8Array): PeerIdentity {
     clusterId: reader.boolean() ? text(reader, 128) : null,
     bootCount: reader.varint(),
     nonce: text(reader, 128),
+    earlier: nonces(reader),
     url: text(reader, 2048),
     version: text(reader, 128),
   };
   reader.end();
   return identity;
+}
+
+function nonces(reader: ByteReader): string[] {
+  const count = reader.varint();
+  if (count > maxNonces) throw new MalformedBytes(`${count} starts`);
+  return Array.from({ length: count }, () => text(reader, 32));
 }
 
 /** Names come into log lines and status pages: no control characters. */

@@ -1,7 +1,7 @@
 // One side of a handshake as a state machine: bytes in, bytes and a verdict out; no sockets, no clock.
 // Nothing but a challenge is told to anybody who has not proved the cluster secret, refusals included.
 import { MalformedBytes } from "../bytes/mod.ts";
-import type { Channel, PeerIdentity } from "../replica/ports.ts";
+import type { Channel, LinkRefusal, PeerIdentity } from "../replica/ports.ts";
 import {
   decodeHandshake,
   encodeHandshake,
@@ -24,6 +24,8 @@ export type RefusalCode =
   /** Another process has this node's identity: a copied data folder. */
   | "identity_in_use"
   | "not_admitted"
+  /** Its data folder is a copy, or was rolled back: it does not go on from what is remembered of it. */
+  | "stale_folder"
   /** A bulk link comes after a control link. */
   | "no_control"
   /** The dialler has such a link already; nothing is wrong. */
@@ -44,7 +46,12 @@ export type HandshakeStep =
     readonly peer: PeerIdentity | null;
   }
   /** The other side refused and has proved the secret. */
-  | { readonly type: "refusedByPeer"; readonly code: string; readonly sentence: string };
+  | {
+    readonly type: "refusedByPeer";
+    readonly code: string;
+    readonly sentence: string;
+    readonly clusterId: string | null;
+  };
 
 export type HandshakeOptions = {
   readonly role: "dialler" | "listener";
@@ -207,7 +214,10 @@ export class Handshake {
       return { code: "other_cluster", sentence };
     }
     const admission = admit(peer);
-    if (!admission.ok) return { code: "not_admitted", sentence: admission.reason };
+    if (!admission.ok) {
+      const code = admission.folder === "stale" ? "stale_folder" : "not_admitted";
+      return { code, sentence: admission.reason };
+    }
     return wanted(peer);
   }
 
@@ -240,27 +250,32 @@ export class Handshake {
     // A dialler that has confirmed is through with its handshake and would take words for a frame: it sees the socket close.
     const listens = this.#expected !== "Confirm" && this.#expected !== null;
     this.#expected = null;
-    const { secret } = this.#options;
+    const { secret, own: { clusterId } } = this.#options;
     // It travels in one line of bounded length.
     const sentence = reason.replaceAll(/[\p{Cc}\s]+/gu, " ").slice(0, 1000);
     const refusal = { code, sentence };
     const peer = this.#proved ? this.#knownPeer() : null;
     if (peer === null || !listens) return { type: "refused", send: null, refusal, peer };
-    const proof = prove(secret, "refused", this.#transcript, `${code} ${sentence}`);
-    const send = encodeHandshake({ type: "Refusal", code, sentence, proof });
+    const proof = prove(secret, "refused", this.#transcript, refusalText({ code, sentence, clusterId }));
+    const send = encodeHandshake({ type: "Refusal", code, sentence, clusterId, proof });
     return { type: "refused", send, refusal, peer };
   }
 
   #refusedByPeer(message: Extract<HandshakeMessage, { type: "Refusal" }>): HandshakeStep {
-    const { code, sentence, proof } = message;
-    const right = prove(this.#options.secret, "refused", this.#transcript, `${code} ${sentence}`);
+    const { code, sentence, clusterId, proof } = message;
+    const right = prove(this.#options.secret, "refused", this.#transcript, refusalText(message));
     if (!sameProof(proof, right)) return this.#wrongSecret();
     this.#expected = null;
-    return { type: "refusedByPeer", code, sentence };
+    return { type: "refusedByPeer", code, sentence, clusterId };
   }
 
   #knownPeer(): PeerIdentity {
     if (this.#peer === null) throw new Error("a handshake reached its end without an identity");
     return this.#peer;
   }
+}
+
+/** What the proof of a refusal covers. */
+function refusalText({ code, sentence, clusterId }: LinkRefusal): string {
+  return `${code} ${clusterId ?? ""} ${sentence}`;
 }

@@ -2,7 +2,7 @@
 // what waits, and judges what comes in; whom it belongs to and what a loss means is decided in links.ts.
 import { ByteWriter, MalformedBytes } from "../bytes/mod.ts";
 import { messageBytes, type PeerMessage } from "../replica/peer-messages.ts";
-import type { Channel, Clock, LogLevel, PeerIdentity, Scheduler } from "../replica/ports.ts";
+import type { Channel, Clock, LinkRefusal, LogLevel, PeerIdentity, Scheduler } from "../replica/ports.ts";
 import { beginFrame, decodeFrame, frameItems, writeMessage } from "./codec.ts";
 import { maxFrameItems } from "./frame-budget.ts";
 import { maxHandshakeBytes } from "./handshake-messages.ts";
@@ -16,6 +16,8 @@ export type LinkEvents = {
   frame(link: Link, peer: PeerIdentity, messages: readonly PeerMessage[]): void;
   /** There is something to flush. */
   dirty(link: Link): void;
+  /** The other side refused this node; it closes next. */
+  refused(refusal: LinkRefusal): void;
   closed(link: Link, ending: LinkEnding): void;
 };
 
@@ -207,6 +209,7 @@ export class Link implements SocketEvents {
     const step: HandshakeStep = handshake.receive(bytes);
     if (step.type === "refusedByPeer") {
       const level = quietCodes.has(step.code) ? "debug" : "warning";
+      events.refused(step);
       return this.#end(step.code, `it refuses this node: ${step.sentence}`, level, "close");
     }
     if (step.send !== null) this.#wire?.send(step.send);

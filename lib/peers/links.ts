@@ -55,6 +55,7 @@ export class PeerLinks implements Links {
       opened: (link, peer) => this.#opened(link, peer),
       frame: (_link, peer, messages) => this.#frame(peer, messages),
       dirty: (link) => this.#markDirty(link),
+      refused: (refusal) => this.#closed || this.#listener?.refused?.(refusal),
       closed: (link, ending) => this.#ended(link, ending),
     };
     const { clock, scheduler, random } = options;

@@ -17,8 +17,10 @@ export type PeerLinksOptions = {
   readonly limits?: Partial<LinkLimits>;
 };
 
-/** `reason` is a sentence; it is logged here and told to the peer. */
-export type Admission = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+/** `reason` is a sentence; it is logged here and told to the peer. `folder`: the peer's data folder is a copy or was rolled back. */
+export type Admission =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: string; readonly folder?: "stale" };
 
 export type LinkLimits = {
   /** What may wait for one peer on its control link before entries and gossip are dropped. Default 1 MiB. */

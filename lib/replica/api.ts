@@ -82,6 +82,8 @@ export type Phase =
   | "running"
   /** It was removed from its cluster: quiet, answers nothing. */
   | "removed"
+  /** A member of its cluster found its data folder to be a copy or rolled back: quiet, answers nothing. */
+  | "refused"
   | "stopping"
   | "stopped"
   /** An invariant broke or a disk failed: answers nothing, the process is to end. */
@@ -89,7 +91,7 @@ export type Phase =
 
 export type ReplicaStatus = {
   readonly phase: Phase;
-  /** While forming or joining: what is waited for, as a sentence for people. */
+  /** While forming or joining, or when refused: what is waited for, as a sentence for people. */
   readonly waitingFor: string | null;
   readonly clusterId: string | null;
   readonly replica: ReplicaId;

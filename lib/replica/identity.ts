@@ -3,6 +3,7 @@
 import { idOf, type ReplicaId, replicaId } from "../raft/mod.ts";
 import { type Boot, Boots } from "./boots.ts";
 import type { DurableLog, NodeRecord } from "./durable-log.ts";
+import { outOf } from "./node-record.ts";
 import type { PeerIdentity, Random } from "./ports.ts";
 
 export type ClaimOptions = {
@@ -19,6 +20,12 @@ export type Claim =
   /** `message` is a sentence for people. `io`: the disk failed, the process has to end. */
   | { readonly ok: false; readonly reason: "other_id" | "io"; readonly message: string };
 
+/**
+ * So many starts are remembered and shown. A peer that missed more of them goes by the numbers; one that is refused knows it
+ * durably after the first, so that no supervisor gets past them by starting it again and again.
+ */
+const maxStarts = 128;
+
 /** Counts this start durably, then calls `done`, once: perhaps before it returns. */
 export function claimIdentity(options: ClaimOptions, done: (claim: Claim) => void): void {
   const { durableLog, id, word = wordsFrom(options.random) } = options;
@@ -28,7 +35,7 @@ export function claimIdentity(options: ClaimOptions, done: (claim: Claim) => voi
       `start it as ${before.id}, or give another data folder`;
     return done({ ok: false, reason: "other_id", message });
   }
-  const node: NodeRecord = before === null
+  const made = before === null
     ? {
       id: id ?? `n-${word(8).toLowerCase()}`,
       incarnation: word(16),
@@ -39,11 +46,24 @@ export function claimIdentity(options: ClaimOptions, done: (claim: Claim) => voi
       peerBoots: {},
     }
     : { ...before, bootCount: before.bootCount + 1 };
+  // Durable before anybody hears of it: what a peer remembers of this start will be in this folder's list for ever after.
+  const nonce = word(16);
+  const node: NodeRecord = { ...made, starts: [...before?.starts ?? [], nonce].slice(-maxStarts) };
   durableLog.saveNode(node, (error) => {
-    if (error === null) done({ ok: true, identity: new LocalIdentity(durableLog, node, word(16)) });
+    if (error === null) done({ ok: true, identity: new LocalIdentity(durableLog, node, nonce) });
     else done({ ok: false, reason: "io", message: `the log cannot be written: ${error.message}` });
   });
 }
+
+/** `folder`: it is not that another node has the name, its data folder is a copy or was rolled back. */
+export type Admittance =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: string; readonly folder?: "stale" };
+
+/** What an operator can do about a folder that was refused. */
+export const mendRefused =
+  "start the right data folder or an empty one, or give --rejoin and --join URL to " +
+  "set this one aside and enter the cluster anew";
 
 export class LocalIdentity {
   /** Tells this process from another one with a copy of the same data folder. */
@@ -78,6 +98,11 @@ export class LocalIdentity {
     return this.#node.started ? this.#node.clusterId : null;
   }
 
+  /** It takes part no more, and why; null = it does. */
+  get out(): "removed" | "refused" | null {
+    return outOf(this.#node);
+  }
+
   get node(): NodeRecord {
     return this.#node;
   }
@@ -85,16 +110,17 @@ export class LocalIdentity {
   /** What the handshake of a link shows of this node. */
   peerIdentity(url: string, version: string): PeerIdentity {
     const { replica, clusterId, bootCount, nonce } = this;
-    return { replica, clusterId, bootCount, nonce, url, version };
+    const earlier = (this.#node.starts ?? []).slice(0, -1);
+    return { replica, clusterId, bootCount, nonce, earlier, url, version };
   }
 
   /** Whether a peer may be linked, judged by what was seen of it before; `reason` is a sentence. */
-  admit(peer: Boot): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
+  admit(peer: Boot): Admittance {
     if (idOf(peer.replica) === this.id && (peer.replica !== this.replica || peer.nonce !== this.nonce)) {
       return { ok: false, reason: `another node calls itself ${this.id} too` };
     }
     const reason = this.#boots.admit(peer);
-    return reason === null ? { ok: true } : { ok: false, reason };
+    return reason === null ? { ok: true } : { ok: false, reason, folder: "stale" };
   }
 
   /** Starts of peers were seen that are not durable yet. */

@@ -6,6 +6,7 @@ import { Administration } from "./administration.ts";
 import type { BringUpStatus } from "./bring-up.ts";
 import type { DirectoryEntry } from "./api.ts";
 import { departMs } from "./departures.ts";
+import { mendRefused } from "./identity.ts";
 import { Gossiping } from "./gossiping.ts";
 import {
   type AdminOutcome,
@@ -15,9 +16,10 @@ import {
   type MembershipMessage,
 } from "./membership-messages.ts";
 import { Membership } from "./membership.ts";
+import type { NodeRecord } from "./node-record.ts";
 import type { ReplicaOptions } from "./options.ts";
 import { refuse } from "./plan.ts";
-import type { PeerIdentity } from "./ports.ts";
+import type { LinkRefusal, PeerIdentity } from "./ports.ts";
 import { isRemoved } from "./removal.ts";
 import type { Running } from "./running.ts";
 
@@ -34,7 +36,7 @@ export type MembersOptions = {
   readonly hasToBeAdmitted: () => boolean;
   readonly hold: () => boolean;
   readonly onAdopted: () => void;
-  readonly onRemoved: () => void;
+  readonly onOut: (why: "removed" | "refused") => void;
 };
 
 /** Between two looks at what the log says. */
@@ -50,7 +52,7 @@ export class Members {
   #quietUntil = -Infinity;
   #quietFor: ReplicaId | null = null;
   #lookedAt = -Infinity;
-  #removing = false;
+  #ending = false;
 
   constructor(given: MembersOptions) {
     const { options, guard, fail, running, hold, onAdopted } = given;
@@ -90,7 +92,8 @@ export class Members {
   }
 
   get waitingFor(): string {
-    return this.#admission.waitingFor;
+    const { refused } = this.#given.options.identity.node;
+    return refused === undefined ? this.#admission.waitingFor : `${refused}; ${mendRefused}`;
   }
 
   directory(now: number): readonly DirectoryEntry[] {
@@ -122,6 +125,18 @@ export class Members {
   down({ replica }: PeerIdentity): void {
     this.#clusters.delete(replica);
     this.#administration.linkLost(replica);
+  }
+
+  /** Only the word of a member of its own cluster counts: it remembers a start that this folder does not go on from. */
+  refusedByPeer({ code, sentence, clusterId }: LinkRefusal): void {
+    const { clusterId: ours } = this.#given.options.identity.node;
+    if (code !== "stale_folder" || clusterId === null || clusterId !== ours || this.#ending) return;
+    const { log } = this.#given.options;
+    log(
+      "error",
+      `a member of the cluster refuses this node for good: ${sentence}. What to do: ${mendRefused}`,
+    );
+    this.#end({ refused: sentence }, "refused");
   }
 
   gossip(from: ReplicaId, payload: Uint8Array): void {
@@ -189,7 +204,7 @@ export class Members {
     const running = this.#given.running();
     const committed = running === null ? null : this.#heed(running);
     // Who was removed for good does not ask again: the next leader knows nothing of people's word and would let it in.
-    if (this.#given.options.identity.node.removed !== true) this.#admission.tick(now, committed);
+    if (this.#given.options.identity.out === null) this.#admission.tick(now, committed);
     if (running === null) return;
     this.#gossiping.tick(now, this.#admission.role);
     this.#noticeRemoval(committed);
@@ -208,18 +223,23 @@ export class Members {
   }
 
   #noticeRemoval(committed: ConfigurationAt | null): void {
-    const { options, fail, guard, onRemoved } = this.#given;
-    const { identity, log } = options;
+    const { identity, log } = this.#given.options;
     const { memberSince } = this.#admission;
     const since = this.entered ? Math.max(identity.node.entered ?? 0, memberSince ?? 0) : memberSince;
-    if (this.#removing || since === null) return;
+    if (this.#ending || since === null) return;
     const news = this.#gossiping.configuration;
     const known = [committed, news === null ? null : { index: news.index, configuration: news }];
     if (!isRemoved(this.#self, since, known)) return;
-    this.#removing = true;
     log("warning", "this node was removed from the cluster: it takes part no more");
-    identity.save({ removed: true }, (error) => {
-      guard(() => error === null ? onRemoved() : fail(`the log cannot be written: ${error.message}`));
+    this.#end({ removed: true }, "removed");
+  }
+
+  /** Durably out, before anybody is told. */
+  #end(change: Partial<NodeRecord>, why: "removed" | "refused"): void {
+    this.#ending = true;
+    const { options, fail, guard, onOut } = this.#given;
+    options.identity.save(change, (error) => {
+      guard(() => error === null ? onOut(why) : fail(`the log cannot be written: ${error.message}`));
     });
   }
 

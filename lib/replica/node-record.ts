@@ -1,7 +1,7 @@
 // Who this node is, as its disk remembers: kept in the log file, sealed, as JSON that a person can read.
 import { type ReplicaId, replicaId } from "../raft/mod.ts";
 
-/** The highest start of a peer that was seen: a smaller one, or an equal one with another nonce, is a copied or rolled-back folder. */
+/** The newest start of a peer that was seen: whoever does not go on from it has a copied or rolled-back folder (boots.ts). */
 export type PeerBoot = { readonly bootCount: number; readonly nonce: string };
 
 export type NodeRecord = {
@@ -10,6 +10,8 @@ export type NodeRecord = {
   readonly incarnation: string;
   /** Durably one more at each start. */
   readonly bootCount: number;
+  /** Nonces of its last starts, this one last: they show what this folder goes on from. */
+  readonly starts?: readonly string[];
   /** null until the cluster has formed. */
   readonly clusterId: string | null;
   /** The formation record (design §5): who was heard from, sorted; null = none made. */
@@ -19,6 +21,8 @@ export type NodeRecord = {
   readonly peerBoots: Readonly<Record<ReplicaId, PeerBoot>>;
   /** It learned that it was removed from its cluster. */
   readonly removed?: boolean;
+  /** A member of its cluster has refused this data folder as a copy or as rolled back: what it said, as a sentence. */
+  readonly refused?: string;
   /** Index of the first committed configuration that had it as what it wished to be; absent while it is being let in. */
   readonly entered?: number;
   /** The role that people gave it when it was let in; absent = the one it is started with. */
@@ -26,6 +30,11 @@ export type NodeRecord = {
   /** Where the other members were last said to be. */
   readonly urls?: Readonly<Record<ReplicaId, string>>;
 };
+
+/** Why a folder is not to be used any more as it is; null = it may be. */
+export function outOf({ removed, refused }: NodeRecord): "removed" | "refused" | null {
+  return removed === true ? "removed" : refused === undefined ? null : "refused";
+}
 
 export function replicaOf(node: NodeRecord): ReplicaId {
   return replicaId(node.id, node.incarnation);
@@ -54,5 +63,10 @@ function isNodeRecord(value: unknown): value is NodeRecord {
     Number.isSafeInteger(field("bootCount")) && typeof field("started") === "boolean" &&
     (clusterId === null || typeof clusterId === "string") &&
     (record === null || (Array.isArray(record) && record.every((item) => typeof item === "string"))) &&
-    typeof peerBoots === "object" && peerBoots !== null;
+    typeof peerBoots === "object" && peerBoots !== null && isListOrAbsent(field("starts")) &&
+    (field("refused") === undefined || typeof field("refused") === "string");
+}
+
+function isListOrAbsent(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.every((item) => typeof item === "string"));
 }

@@ -35,6 +35,8 @@ export type ReplicaOptions<Query = never, Answer = unknown> = {
   /** Bounds of the core; see RaftOptions. */
   readonly raft?: RaftLimits;
   readonly membership?: MembershipSettings;
+  /** Called once when this node takes part no more for a reason that is on its disk. */
+  readonly out?: (why: "removed" | "refused") => void;
 };
 
 export type MembershipSettings = {

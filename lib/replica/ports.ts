@@ -142,6 +142,8 @@ export type PeerIdentity = {
   /** Durable count of its starts, and a nonce of the process: tells copied and rolled-back data folders. */
   readonly bootCount: number;
   readonly nonce: string;
+  /** Nonces of its starts before this one, the newest last: what its data folder goes on from. */
+  readonly earlier: readonly string[];
   /** Where it says it can be reached. */
   readonly url: string;
   readonly version: string;
@@ -167,6 +169,16 @@ export type LinkListener = {
   /** A peer's first link is up, or its last is gone (writes forwarded over it have an unknown outcome). */
   up(peer: PeerIdentity): void;
   down(peer: PeerIdentity): void;
+  /** A peer that knows the cluster's secret has refused this node. */
+  refused?(refusal: LinkRefusal): void;
+};
+
+export type LinkRefusal = {
+  /** "stale_folder" = it remembers starts of this replica that this node's data folder does not go on from. */
+  readonly code: string;
+  readonly sentence: string;
+  /** The cluster of whoever refused; null = it is in none. */
+  readonly clusterId: string | null;
 };
 
 // ---- people ---------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import { Forming } from "./forming.ts";
 import { Members } from "./members.ts";
 import type { AdminOutcome, AdminRequest } from "./membership-messages.ts";
 import { defaultLimits, type ReplicaLimits, type ReplicaOptions } from "./options.ts";
+import { listenTo } from "./listening.ts";
 import type { PeerMessage, RefusalReason } from "./peer-messages.ts";
 import type { StateMachine } from "./ports.ts";
 import { Proposals } from "./proposals.ts";
@@ -92,7 +93,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
       now: () => this.#read(),
       guard: this.#guard,
       fail: this.#fail,
-      running: () => this.#phase === "removed" ? null : this.#running,
+      running: () => this.#isOut ? null : this.#running,
       underWay: () => this.#proposals.count,
       hasToBeAdmitted: () => this.#forming.hasToBeAdmitted,
       hold: () => this.#forming.hold(),
@@ -100,7 +101,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
         this.#forming.admitted(identity.node.record ?? []);
         this.#run();
       },
-      onRemoved: () => this.#leave(),
+      onOut: (why) => this.#leave(why),
     });
   }
 
@@ -114,27 +115,16 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
           `the state belongs to cluster ${clusterId}, the log does not: they are of two data folders`,
         );
       }
-      links.listen({
-        message: (from, message) => this.#guard(() => this.#receive(from, message)),
-        up: (peer) =>
-          this.#guard(() => {
-            this.#members.up(peer);
-            this.#forming.up(peer.replica);
-          }),
-        down: (peer) =>
-          this.#guard(() => {
-            this.#members.down(peer);
-            this.#forming.down(peer.replica);
-            this.#running?.linkLost(peer.replica);
-          }),
+      listenTo(links, {
+        guard: this.#guard,
+        message: (from, message) => this.#receive(from, message),
+        members: this.#members,
+        forming: this.#forming,
+        linkLost: (peer) => this.#running?.linkLost(peer),
       });
-      for (const peer of links.connected()) {
-        this.#members.up(peer);
-        this.#forming.up(peer.replica);
-      }
       this.#space.tick(this.#read());
       this.#ticks.start();
-      if (identity.node.removed === true) this.#phase = "removed";
+      if (identity.out !== null) this.#phase = identity.out;
       else if (identity.node.started) this.#run();
       else this.#forming.advance();
     });
@@ -158,7 +148,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
     return new Promise((resolve) => {
       const running = this.#running;
       if (this.#phase === "removed") return resolve({ ok: false, reason: "removed" });
-      const isUp = this.#phase !== "failed" && this.#phase !== "stopped" && this.#members.caughtUp;
+      const isUp = !["failed", "stopped", "refused"].includes(this.#phase) && this.#members.caughtUp;
       if (running === null || !isUp) return resolve({ ok: false, reason: "not_ready" });
       if (consistency.type === "stale") return resolve(this.#stale(running, consistency.maxStalenessMs));
       if (this.#phase === "stopping") return resolve({ ok: false, reason: "stopping" });
@@ -207,8 +197,10 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
   status(): ReplicaStatus {
     // Asking to be let in begins where forming a cluster by itself has come to its end.
     const phase = this.#phase === "forming" && this.#members.asks ? "joining" : this.#phase;
-    const waitingFor = phase === "joining" ? this.#members.waitingFor : this.#forming.waitingFor();
-    const running = phase === "removed" ? null : this.#running;
+    const waitingFor = phase === "joining" || phase === "refused"
+      ? this.#members.waitingFor
+      : this.#forming.waitingFor();
+    const running = this.#isOut ? null : this.#running;
     const parts = [running, this.#applier, this.#proposals, this.#space] as const;
     return { ...statusOf(this.#options, phase, waitingFor, ...parts), bringUps: this.#members.bringUps() };
   }
@@ -261,19 +253,25 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
     if (message.type === "Membership") return this.#members.message(from, message.payload);
     // A removed leader still says to those who have not heard of it that it takes nothing any more.
     const asks = message.type === "Forward" || message.type === "ReadIndex";
-    if (this.#options.identity.node.removed === true && !asks) return;
+    if (this.#options.identity.out !== null && !asks) return;
     if (message.type === "Formation") this.#forming.message(from, message);
     else if (message.type === "Gossip") this.#members.gossip(from, message.payload);
     else if (this.#members.concernsUs(from)) this.#running?.receive(from, message);
   }
 
-  /** Removed for good: nobody waits here any more, and the others are left alone. */
-  #leave(): void {
-    if (this.#phase !== "running" && this.#phase !== "joining") return;
-    this.#phase = "removed";
+  get #isOut(): boolean {
+    return this.#phase === "removed" || this.#phase === "refused";
+  }
+
+  /** Out for good: nobody waits here any more, and the others are left alone. */
+  #leave(why: "removed" | "refused"): void {
+    if (!["running", "joining", "forming"].includes(this.#phase)) return;
+    this.#phase = why;
     this.#proposals.settleAll();
-    this.#running?.refuseReads("removed");
-    this.#options.scheduler.after(lastWordsMs, () => this.#guard(() => this.#options.links.close()));
+    this.#running?.refuseReads(why === "removed" ? why : "not_ready");
+    const { scheduler, links, out } = this.#options;
+    scheduler.after(why === "removed" ? lastWordsMs : 0, () => this.#guard(() => links.close()));
+    out?.(why);
   }
 
   #tick(): void {
@@ -281,7 +279,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
     this.#space.tick(now);
     this.#deadlines.sweep(now);
     this.#members.tick(now);
-    if (this.#options.identity.node.removed !== true) {
+    if (this.#options.identity.out === null) {
       this.#forming.tick(now);
       this.#running?.tick();
       if (this.#phase === "joining" && this.#members.entered) this.#phase = "running";

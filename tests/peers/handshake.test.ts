@@ -9,7 +9,10 @@ import { printedSeed, seededRandom } from "../support/random.ts";
 
 function identity(name: string, more: Partial<PeerIdentity> = {}): PeerIdentity {
   const url = `http://127.0.0.1/${name}`;
-  return { replica: name, clusterId: null, bootCount: 1, nonce: `p-${name}`, url, version: "1.0.0", ...more };
+  return {
+    ...{ replica: name, clusterId: null, bootCount: 1, nonce: `p-${name}`, earlier: [], url },
+    ...{ version: "1.0.0", ...more },
+  };
 }
 
 function side(role: "dialler" | "listener", more: Partial<HandshakeOptions> = {}): Handshake {
@@ -91,7 +94,13 @@ describe("a handshake", () => {
     assert(challenge.type === "continue" && challenge.send !== null);
     assertEquals(dialler.receive(challenge.send).type, "continue");
     const proof = new Uint8Array(32);
-    const faked = encodeHandshake({ type: "Refusal", code: "self", sentence: "it is you", proof });
+    const faked = encodeHandshake({
+      type: "Refusal",
+      code: "self",
+      sentence: "it is you",
+      clusterId: null,
+      proof,
+    });
     assertEquals(refusalOf(dialler.receive(faked)), "wrong_secret");
   });
 
@@ -127,6 +136,23 @@ describe("a handshake", () => {
     const other = run(side("dialler", { admit }), side("listener"));
     assertEquals(refusalOf(other.dialler), "not_admitted");
     assertEquals(other.listener?.type, "refusedByPeer");
+  });
+
+  test("earlier starts are shown; who refuses a folder as stale says of which cluster it is", () => {
+    const starts = { bootCount: 4, earlier: ["b", "c", "d"] };
+    const shown: PeerIdentity[] = [];
+    const admit = (peer: PeerIdentity) => {
+      shown.push(peer);
+      return { ok: false, reason: "it is a copy", folder: "stale" } as const;
+    };
+    const dialler = () => side("dialler", { own: identity("n1~a", starts) });
+    for (const clusterId of ["c-two", null]) {
+      const { dialler: told, listener } = run(dialler(), side("listener", { ...own(clusterId), admit }));
+      assertEquals(refusalOf(listener), "stale_folder");
+      assert(told?.type === "refusedByPeer");
+      assertEquals([told.code, told.clusterId], ["stale_folder", clusterId]);
+    }
+    assertEquals(shown, [identity("n1~a", starts), identity("n1~a", starts)]);
   });
 
   test("admit is asked only about peers that have proved the secret", () => {

@@ -44,7 +44,16 @@ export function startNode(replica: ReplicaId, options: TestNodeOptions = {}): Te
   let url = "";
   const links = new PeerLinks({
     identity: () => ({
-      ...{ replica, clusterId: null, bootCount: 1, nonce, url, version: "0.1.0", ...options.identity },
+      ...{
+        replica,
+        clusterId: null,
+        bootCount: 1,
+        nonce,
+        earlier: [],
+        url,
+        version: "0.1.0",
+        ...options.identity,
+      },
     }),
     secret: options.secret === undefined ? "s3cret" : options.secret,
     ...{ clock, scheduler, random: Math.random },

@@ -45,7 +45,7 @@ async function goodPair(options?: TestNodeOptions) {
 }
 
 const stranger: PeerIdentity = {
-  ...{ replica: "n9~z", clusterId: null, bootCount: 1, nonce: "p9", url: "", version: "0.1.0" },
+  ...{ replica: "n9~z", clusterId: null, bootCount: 1, nonce: "p9", earlier: [], url: "", version: "0.1.0" },
 };
 
 describe("strangers", () => {

@@ -41,14 +41,28 @@ test("deadlines: each ends once, never early, at most a slice late, and not at a
   }
 });
 
-test("boots: a smaller start, or the same start of another process, is a copied folder", () => {
+test("boots: who does not go on from the start that was seen has a copied or rolled-back folder", () => {
   const boots = new Boots({ "n2~a": { bootCount: 3, nonce: "x" } });
-  assertEquals(boots.admit({ replica: "n2~a", bootCount: 3, nonce: "x" }), null);
-  assert(boots.admit({ replica: "n2~a", bootCount: 2, nonce: "y" })?.includes("old copy"));
-  assert(boots.admit({ replica: "n2~a", bootCount: 3, nonce: "y" })?.includes("copied"));
-  assertEquals(boots.admit({ replica: "n2~a", bootCount: 4, nonce: "y" }), null);
-  assertEquals(boots.admit({ replica: "n2~b", bootCount: 1, nonce: "z" }), null);
-  assertEquals(boots.known(), { "n2~a": { bootCount: 4, nonce: "y" }, "n2~b": { bootCount: 1, nonce: "z" } });
+  const admit = (bootCount: number, nonce: string, earlier: readonly string[], replica = "n2~a") =>
+    boots.admit({ replica, bootCount, nonce, earlier });
+  assertEquals(admit(3, "x", ["v", "w"]), null);
+  assert(admit(2, "y", ["v"])?.includes("old copy"));
+  assert(admit(3, "y", ["v", "w"])?.includes("copied"));
+  // Rolled back to start 2 and started until its number is a new one.
+  for (const bootCount of [4, 5, 6]) {
+    const earlier = ["v", "w", "y3", "y4", "y5"].slice(0, bootCount - 1);
+    assert(admit(bootCount, "y", earlier)?.includes("does not go on from its start 3"));
+  }
+  assertEquals(boots.changed, false);
+  assertEquals(admit(4, "y", ["v", "w", "x"]), null);
+  assertEquals(admit(7, "z", ["x", "y", "y5", "y6"]), null);
+  // Its list does not reach back to 7 any more.
+  assertEquals(admit(10, "q", ["p9"]), null);
+  assertEquals(admit(1, "z", [], "n2~b"), null);
+  assertEquals(boots.known(), {
+    "n2~a": { bootCount: 10, nonce: "q" },
+    "n2~b": { bootCount: 1, nonce: "z" },
+  });
 });
 
 test("lease: a clock that stands still or jumps voids every round sent before it was noticed", () => {
@@ -129,7 +143,10 @@ describe("identity", () => {
   test("a peer that calls itself like this node is not linked", () => {
     const claimed = claim(new MemoryDisk(), "n1", 1);
     assert(claimed.ok);
-    assertEquals(claimed.identity.admit({ replica: "n1~other", bootCount: 1, nonce: "x" }).ok, false);
-    assertEquals(claimed.identity.admit({ replica: "n2~b", bootCount: 1, nonce: "x" }).ok, true);
+    assertEquals(
+      claimed.identity.admit({ replica: "n1~other", bootCount: 1, nonce: "x", earlier: [] }).ok,
+      false,
+    );
+    assertEquals(claimed.identity.admit({ replica: "n2~b", bootCount: 1, nonce: "x", earlier: [] }).ok, true);
   });
 });

@@ -25,6 +25,7 @@ const NOT_READY = {
   forming: "The cluster is forming.",
   joining: "It asks to be let into a cluster, or is being brought up.",
   removed: "This node was removed from its cluster; start it with --rejoin to enter anew.",
+  refused: "A member refused this node's data folder as a copy or as rolled back.",
   running: "No leader is known, or this node has not caught up yet.",
   stopping: "This node is stopping.",
   stopped: "This node has stopped.",
