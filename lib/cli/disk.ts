@@ -3,10 +3,11 @@
 import { type AppliedState, openAppliedState } from "../replica/applied-state.ts";
 import { CorruptStorage, mendLog, mendState } from "../replica/corruption.ts";
 import { type DurableLog, openDurableLog } from "../replica/durable-log.ts";
-import { outOf } from "../replica/node-record.ts";
+import { outOf, type SetAside } from "../replica/node-record.ts";
 import type { Log, LogTable, SpaceProbe } from "../replica/ports.ts";
 import {
   freeSpace,
+  logsSetAside,
   nativeChecksum,
   openDataFolder,
   openLogFile,
@@ -23,6 +24,8 @@ export type OpenedDisk = {
   readonly durableLog: DurableLog;
   readonly state: AppliedState;
   readonly space: SpaceProbe;
+  /** The log is new, and others were set aside here. */
+  readonly setAside: SetAside | null;
 };
 
 export type DiskOptions = {
@@ -42,9 +45,11 @@ export function openDisk(options: DiskOptions): OpenedDisk {
   try {
     const folder = openDataFolder(path);
     let opened = openLog(folder, fatal);
+    let clusterId: string | null = null;
     const node = opened.ok ? opened.log.node() : null;
     const why = !opened.ok ? "corrupt" : node === null ? null : outOf(node);
     if (why !== null && mayEnterAnew(why)) {
+      clusterId = node?.setAside?.clusterId ?? node?.clusterId ?? clusterOfState(folder);
       if (opened.ok) opened.log.close();
       setAllAside(
         folder,
@@ -61,7 +66,12 @@ export function openDisk(options: DiskOptions): OpenedDisk {
     const state = openAppliedState({ store: openStateFile(folder), fatal });
     if (!state.ok) throw new Failure(`${folder} cannot be used: ${state.corruption.reason}`);
     refuseMixture(folder, opened.log, state.state);
-    return { folder, durableLog: opened.log, state: state.state, space: freeSpace(folder) };
+    // By what lies in the folder, so that a crash before the new log knows it changes nothing.
+    const kept = opened.log.node() === null ? logsSetAside(folder) : [];
+    return {
+      ...{ folder, durableLog: opened.log, state: state.state, space: freeSpace(folder) },
+      setAside: kept.length === 0 ? null : { clusterId, kept },
+    };
   } catch (error) {
     if (error instanceof StorageError) throw new Failure(`${error.message}${advice(error)}`);
     if (error instanceof CorruptStorage) throw new Failure(`${error.message}. ${mendLog}`);
@@ -88,6 +98,22 @@ function openLog(folder: string, fatal: (message: string) => void): Opened {
     if (!corrupt) throw error;
     table?.close();
     return { ok: false, reason: `${error.message}. ${mendLog}` };
+  }
+}
+
+/** Of a folder whose log can not say it any more; null = nor can the state. */
+function clusterOfState(folder: string): string | null {
+  try {
+    const store = openStateFile(folder);
+    try {
+      const state = openAppliedState({ store });
+      return state.ok ? state.state.record()?.clusterId ?? null : null;
+    } finally {
+      store.close();
+    }
+  } catch (error) {
+    if (error instanceof StorageError || error instanceof CorruptStorage) return null;
+    throw error;
   }
 }
 

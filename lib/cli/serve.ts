@@ -6,7 +6,13 @@ import { bunRuntime, createApp, createMetrics, ListenError, startServer } from "
 import { kvStateMachine } from "../kv/mod.ts";
 import { idOf } from "../raft/mod.ts";
 import { PeerLinks } from "../peers/mod.ts";
-import { claimIdentity, type LocalIdentity, mendRefused } from "../replica/identity.ts";
+import {
+  claimIdentity,
+  type ClaimOptions,
+  type LocalIdentity,
+  mendRefused,
+  setAsideSentence,
+} from "../replica/identity.ts";
 import type { DurableLog } from "../replica/durable-log.ts";
 import type { Log } from "../replica/ports.ts";
 import { Replica } from "../replica/replica.ts";
@@ -50,15 +56,14 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
     log("error", `this replica must not go on: ${message}`, { fatal: true });
     end(brokenExitCode);
   };
-  const { folder, durableLog, state, space } = openDisk({
+  const { folder, durableLog, state, space, setAside } = openDisk({
     ...{ folder: options.data, log, fatal },
     check: (durableLog) => checkAgainstDisk(options, durableLog),
     mayEnterAnew: (why) => mayEnterAnew(options, why),
   });
-  const identity = await claim(
-    durableLog,
-    options.id ?? (durableLog.node() === null ? options.defaultId : null),
-  );
+  const id = options.id ?? (durableLog.node() === null ? options.defaultId : null);
+  const identity = await claim({ durableLog, id, random, word, setAside });
+  if (identity.setAside !== null) log("warning", setAsideSentence(identity.setAside));
   const peers = (options.peers ?? []).filter((peer) => peer.id !== identity.id);
   const { discover, expect, role } = options;
   // What is on disk beats all of this.
@@ -224,9 +229,9 @@ async function leave(replica: Pick<Replica, "administer" | "status">, log: Log):
   );
 }
 
-function claim(durableLog: DurableLog, id: string | null): Promise<LocalIdentity> {
+function claim(options: ClaimOptions): Promise<LocalIdentity> {
   return new Promise((resolve, reject) => {
-    claimIdentity({ durableLog, id, random, word }, (claimed) => {
+    claimIdentity(options, (claimed) => {
       if (claimed.ok) resolve(claimed.identity);
       else reject(new Failure(claimed.message));
     });

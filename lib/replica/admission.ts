@@ -2,7 +2,7 @@
 // wishes, adopts whose cluster it is once a member said so, and lets the log bring it up. Idempotent: a lost word is said again.
 import { idOf, isMember, isVoter, type ReplicaId } from "../raft/mod.ts";
 import type { ConfigurationAt } from "../raft/mod.ts";
-import type { LocalIdentity } from "./identity.ts";
+import { type LocalIdentity, setAsideSentence } from "./identity.ts";
 import type { JoinOutcome, MemberRole } from "./membership-messages.ts";
 import type { NodeRecord } from "./node-record.ts";
 import type { Links, Log } from "./ports.ts";
@@ -61,7 +61,8 @@ export class Admission {
   }
 
   get waitingFor(): string {
-    return this.#why;
+    const { setAside } = this.#options.identity;
+    return setAside === null ? this.#why : `${setAsideSentence(setAside)}; ${this.#why}`;
   }
 
   get role(): MemberRole {
@@ -102,6 +103,7 @@ export class Admission {
         return this.#explain(`refused: ${outcome.why}`);
       case "admitted":
         if (identity.clusterId !== null && outcome.clusterId !== identity.clusterId) return;
+        if (this.#isOtherCluster(outcome.clusterId)) return;
         this.#leader = from;
         this.#memberSince = Math.max(this.#memberSince ?? 0, outcome.index);
         this.#caughtUp ||= outcome.caughtUp;
@@ -112,12 +114,23 @@ export class Admission {
     }
   }
 
+  /** Who gave up its log comes back to its own cluster or to none: by an empty folder people say that they mean another. */
+  #isOtherCluster(clusterId: string): boolean {
+    const before = this.#options.identity.setAside?.clusterId ?? null;
+    if (before === null || before === clusterId) return false;
+    this.#explain(
+      `refused: this node was in cluster ${before}, and is told to join ${clusterId}: ` +
+        `give it an empty data folder if that is meant`,
+    );
+    return true;
+  }
+
   /** People's word on the role goes before the node's own; it is kept, since it is asked again after a restart. */
   #adopt({ clusterId, record, role }: Extract<JoinOutcome, { type: "admitted" }>): void {
     const { log, hold, onAdopted } = this.#options;
     if (this.#saving || !hold()) return;
     log("info", "admitted to a cluster: the log is being copied", { clusterId });
-    const change = { clusterId, record, started: true, ...role === null ? {} : { role } };
+    const change = { clusterId, record, started: true, setAside: null, ...role === null ? {} : { role } };
     this.#save(change, onAdopted);
   }
 

@@ -47,7 +47,7 @@ export class Forming {
 
   /** Without a list: whoever is found forms the cluster, once there are so many; null = not for now. */
   discovering(atLeast: number | null): void {
-    if (this.#formation.started) return;
+    if (this.#formation.started || this.#options.identity.setAside !== null) return;
     this.#formation.discovering(atLeast);
     this.#discovering = true;
     this.advance();

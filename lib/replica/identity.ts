@@ -3,7 +3,7 @@
 import { idOf, type ReplicaId, replicaId } from "../raft/mod.ts";
 import { type Boot, Boots } from "./boots.ts";
 import type { DurableLog, NodeRecord } from "./durable-log.ts";
-import { outOf } from "./node-record.ts";
+import { outOf, type SetAside } from "./node-record.ts";
 import type { PeerIdentity, Random } from "./ports.ts";
 
 export type ClaimOptions = {
@@ -13,6 +13,8 @@ export type ClaimOptions = {
   readonly random: Random;
   /** Draws so many letters and digits; default from `random`. The real world has a better source than 53 bits of a float. */
   readonly word?: (length: number) => string;
+  /** A new log takes the place of one that was set aside; null or absent = there was none. */
+  readonly setAside?: SetAside | null;
 };
 
 export type Claim =
@@ -28,7 +30,7 @@ const maxStarts = 128;
 
 /** Counts this start durably, then calls `done`, once: perhaps before it returns. */
 export function claimIdentity(options: ClaimOptions, done: (claim: Claim) => void): void {
-  const { durableLog, id, word = wordsFrom(options.random) } = options;
+  const { durableLog, id, setAside, word = wordsFrom(options.random) } = options;
   const before = durableLog.node();
   if (before !== null && id !== null && before.id !== id) {
     const message = `this data folder belongs to node "${before.id}", not to "${id}": ` +
@@ -44,6 +46,7 @@ export function claimIdentity(options: ClaimOptions, done: (claim: Claim) => voi
       record: null,
       started: false,
       peerBoots: {},
+      ...setAside ? { setAside } : {},
     }
     : { ...before, bootCount: before.bootCount + 1 };
   // Durable before anybody hears of it: what a peer remembers of this start will be in this folder's list for ever after.
@@ -59,6 +62,12 @@ export function claimIdentity(options: ClaimOptions, done: (claim: Claim) => voi
 export type Admittance =
   | { readonly ok: true }
   | { readonly ok: false; readonly reason: string; readonly folder?: "stale" };
+
+export function setAsideSentence({ clusterId, kept }: SetAside): string {
+  const cluster = clusterId === null ? "the cluster" : `cluster ${clusterId}`;
+  return `the log of this node was set aside: it waits for a member that still remembers ${cluster} ` +
+    `(kept: ${kept.join(", ")})`;
+}
 
 /** What an operator can do about a folder that was refused. */
 export const mendRefused =
@@ -101,6 +110,14 @@ export class LocalIdentity {
   /** It takes part no more, and why; null = it does. */
   get out(): "removed" | "refused" | null {
     return outOf(this.#node);
+  }
+
+  /**
+   * Its log was set aside and nobody has admitted it since: it forms no cluster, since the others may have lost theirs, too,
+   * and a new cluster would be served in the place of the one that they all forgot.
+   */
+  get setAside(): SetAside | null {
+    return this.#node.started ? null : this.#node.setAside ?? null;
   }
 
   get node(): NodeRecord {

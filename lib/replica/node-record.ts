@@ -4,6 +4,14 @@ import { type ReplicaId, replicaId } from "../raft/mod.ts";
 /** The newest start of a peer that was seen: whoever does not go on from it has a copied or rolled-back folder (boots.ts). */
 export type PeerBoot = { readonly bootCount: number; readonly nonce: string };
 
+/** What is known of the log that a node gave up. */
+export type SetAside = {
+  /** The cluster it was in; null = that can not be read any more. */
+  readonly clusterId: string | null;
+  /** Where its files are kept. */
+  readonly kept: readonly string[];
+};
+
 export type NodeRecord = {
   readonly id: string;
   /** Drawn once per data folder. */
@@ -23,6 +31,8 @@ export type NodeRecord = {
   readonly removed?: boolean;
   /** A member of its cluster has refused this data folder as a copy or as rolled back: what it said, as a sentence. */
   readonly refused?: string;
+  /** Its log was set aside, and it has not been admitted to a cluster since. */
+  readonly setAside?: SetAside | null;
   /** Index of the first committed configuration that had it as what it wished to be; absent while it is being let in. */
   readonly entered?: number;
   /** The role that people gave it when it was let in; absent = the one it is started with. */
@@ -64,9 +74,17 @@ function isNodeRecord(value: unknown): value is NodeRecord {
     (clusterId === null || typeof clusterId === "string") &&
     (record === null || (Array.isArray(record) && record.every((item) => typeof item === "string"))) &&
     typeof peerBoots === "object" && peerBoots !== null && isListOrAbsent(field("starts")) &&
+    isSetAsideOrAbsent(field("setAside") ?? null) &&
     (field("refused") === undefined || typeof field("refused") === "string");
 }
 
 function isListOrAbsent(value: unknown): boolean {
   return value === undefined || (Array.isArray(value) && value.every((item) => typeof item === "string"));
+}
+
+function isSetAsideOrAbsent(value: unknown): boolean {
+  if (value === null) return true;
+  if (typeof value !== "object" || !("kept" in value) || !("clusterId" in value)) return false;
+  const { kept, clusterId } = value;
+  return kept !== undefined && isListOrAbsent(kept) && (clusterId === null || typeof clusterId === "string");
 }

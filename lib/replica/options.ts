@@ -39,6 +39,14 @@ export type ReplicaOptions<Query = never, Answer = unknown> = {
   readonly out?: (why: "removed" | "refused") => void;
 };
 
+/** A node whose log was set aside is admitted or waits, whatever it is told to form. */
+export function asDiskSays<Query, Answer>(
+  options: ReplicaOptions<Query, Answer>,
+): ReplicaOptions<Query, Answer> {
+  if (options.identity.setAside === null) return options;
+  return { ...options, expected: [], membership: { ...options.membership, join: true, discovers: false } };
+}
+
 export type MembershipSettings = {
   /** Without a cluster of its own it asks every peer it is linked to to be let in. What is on disk beats it. */
   readonly join?: boolean;

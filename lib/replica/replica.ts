@@ -17,7 +17,7 @@ import { Deadlines } from "./deadlines.ts";
 import { Forming } from "./forming.ts";
 import { Members } from "./members.ts";
 import type { AdminOutcome, AdminRequest } from "./membership-messages.ts";
-import { defaultLimits, type ReplicaLimits, type ReplicaOptions } from "./options.ts";
+import { asDiskSays, defaultLimits, type ReplicaLimits, type ReplicaOptions } from "./options.ts";
 import { listenTo } from "./listening.ts";
 import type { PeerMessage, RefusalReason } from "./peer-messages.ts";
 import type { StateMachine } from "./ports.ts";
@@ -48,7 +48,8 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
   #phase: Phase = "forming";
   #now: number;
 
-  constructor(options: ReplicaOptions<Query, Answer>) {
+  constructor(given: ReplicaOptions<Query, Answer>) {
+    const options = asDiskSays(given);
     const limits = { ...defaultLimits, ...options.limits };
     const { clock, scheduler, state, identity, expected, links, random, log, metrics } = options;
     this.#options = options;

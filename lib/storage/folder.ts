@@ -7,6 +7,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   statfsSync,
   statSync,
@@ -79,6 +80,11 @@ export function setAside(folder: string, file: "log" | "state"): string {
     throw folderError(folder, error);
   }
   return join(folder, aside);
+}
+
+/** Names of the logs that were set aside in this folder. */
+export function logsSetAside(folder: string): string[] {
+  return readdirSync(folder).filter((name) => /^log\.sqlite\.corrupt-\d+$/.test(name)).sort();
 }
 
 function folderError(folder: string, error: unknown): Error {

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, test } from "bun:test";
 import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { eventually } from "../support/eventually.ts";
 import { type NodeProcess, StartFailed } from "../support/node-process.ts";
 import { type Fleet, withFleet } from "./fleet.ts";
@@ -92,6 +93,86 @@ describe("data folders that are old or copied", () => {
       assertEquals(said(twin, 0, /^linked to/), false);
       assertEquals(said(n3, since, /^lost /), false);
       await n3.ready();
+    });
+  }, timeoutMs);
+});
+
+/** A damage that the checks of the log find. */
+async function damageLog(folder: string): Promise<void> {
+  const wal = Bun.file(join(folder, "log.sqlite-wal"));
+  const file = await wal.exists() && wal.size > 5000 ? wal : Bun.file(join(folder, "log.sqlite"));
+  const bytes = await file.bytes();
+  bytes.fill(0x5a, 4200, file === wal ? 4400 : undefined);
+  await Bun.write(file, bytes);
+}
+
+describe("logs that were set aside", () => {
+  test(
+    "of all nodes: they form no new cluster, whatever they are started with, and say what they wait for",
+    async () => {
+      await withFleet(async (fleet) => {
+        const nodes = await fleet.form(3);
+        const [n1] = nodes;
+        assert(n1 !== undefined);
+        for (const key of ["a", "b", "c"]) await fleet.put(n1, key, "1");
+        const { clusterId } = await (await n1.fetch("/v1/cluster")).json() as { clusterId: string };
+        // Orderly, so that its state surely knows the cluster; the others as it comes.
+        await n1.stop();
+        await fleet.killAll();
+        for (const { id } of nodes) await damageLog(fleet.data(id));
+        // The second time there is a new, sound log: it remembers.
+        for (let start = 0; start < 2; start++) {
+          const linked = nodes.map((node) => node.logLines.length);
+          await Promise.all(nodes.map((node) => node.start()));
+          await eventually(() => nodes.every((node, at) => said(node, linked[at] ?? 0, /^linked to/)), {
+            what: "they see each other",
+          });
+          // They have all that a new cluster would take by now: what is asserted is that they do not want it.
+          for (const node of nodes) {
+            const { node: about } = await fleet.view(node);
+            assertEquals(about?.phase, "joining");
+            assertMatch(
+              about?.waitingFor ?? "",
+              /set aside.*a member that still remembers.*log\.sqlite\.corrupt-1/,
+            );
+            assertMatch(await readyz(node), /a member that still remembers/);
+            assert(said(node, 0, /waits for a member that still remembers/));
+          }
+          const listed = await n1.fetch("/v1/kv?prefix=&timeout=200ms");
+          assertEquals(listed.status, 503, await listed.text());
+          await fleet.killAll();
+        }
+        // Nor do they go into another cluster than theirs.
+        const other = await fleet.start("n1-new", ["--id", "n9"]);
+        await other.ready();
+        await n1.start(["--join", other.url]);
+        await eventually(
+          async () => (await readyz(n1)).includes(`was in cluster ${clusterId}, and is told to join`),
+          {
+            what: "n1 says which cluster it was in",
+          },
+        );
+        assertEquals((await fleet.view(n1)).node?.phase, "joining");
+      });
+    },
+    timeoutMs,
+  );
+
+  test("by --rejoin: admitted only, too, also when it is killed before it is", async () => {
+    await withFleet(async (fleet) => {
+      const [n1, , n3] = await fleet.form(3);
+      assert(n1 !== undefined && n3 !== undefined);
+      await fleet.run(n1, "remove", "n3");
+      await eventually(async () => (await readyz(n3)).includes("removed"), { what: "n3 knows" });
+      await fleet.killAll();
+      await n3.start(["--rejoin"]);
+      await eventually(async () => (await fleet.view(n3)).node?.phase === "joining", { what: "it waits" });
+      await n3.kill();
+      await n3.start();
+      assertMatch((await fleet.view(n3)).node?.waitingFor ?? "", /a member that still remembers/);
+      for (const id of ["n1", "n2"]) await fleet.node(id).start();
+      await n3.ready();
+      await fleet.voters(n1, ["n1", "n2", "n3"]);
     });
   }, timeoutMs);
 });
