@@ -20,6 +20,7 @@ import { isLoopback, urlOf } from "./addresses.ts";
 import { startDiscovery } from "./discovery.ts";
 import { openDisk } from "./disk.ts";
 import { Failure, wrongUsage } from "./failure.ts";
+import { leave } from "./leaving.ts";
 import { checkExposure, ownUrl, type ServeOptions, serveOptions, serveSettings } from "./serve-options.ts";
 import { declare } from "./settings.ts";
 import { onStopSignal } from "./signals.ts";
@@ -29,8 +30,6 @@ import { version } from "./version.ts";
 const replicaStopMs = 2_000;
 const serverStopMs = 500;
 const stopMs = 2_800;
-/** How long --leave-on-exit may take before that. */
-const leaveMs = 3_000;
 
 /** EX_SOFTWARE: a broken invariant, a failed disk, an error nobody expected. */
 const brokenExitCode = 70;
@@ -151,7 +150,7 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
   });
 
   const signal = await stopAsked(end);
-  if (options.leaveOnExit) await leave(replica, log);
+  if (options.leaveOnExit) await leave(replica, identity, log);
   log("info", "stopping", { signal });
   const patience = setTimeout(() => {
     log("warning", "stopping took too long: ending now; what was acknowledged is on disk");
@@ -217,16 +216,6 @@ function directoryOf(
     directory.set(idOf(replica), entry);
   }
   return directory;
-}
-
-/** --leave-on-exit: out of the cluster first, as far as that goes in a few seconds. */
-async function leave(replica: Pick<Replica, "administer" | "status">, log: Log): Promise<void> {
-  const { replica: self } = replica.status();
-  const left = await replica.administer({ type: "remove", id: self, force: false }, { timeoutMs: leaveMs });
-  log(
-    left.ok ? "info" : "warning",
-    left.ok ? "left the cluster" : `could not leave the cluster: ${left.detail}`,
-  );
 }
 
 function claim(options: ClaimOptions): Promise<LocalIdentity> {

@@ -140,7 +140,9 @@ export class Changes {
   #plan(request: Exclude<AdminRequest, { type: "transfer" }>, status: RaftStatus): Planned {
     const { configuration } = status.configuration;
     const isLive = (replica: ReplicaId) => this.#options.isLive(status, replica);
-    if (request.type === "remove") return planRemoval(configuration, request.id);
+    if (request.type === "remove") {
+      return planRemoval(configuration, request.id, request.leavesAtLeast);
+    }
     if (request.type === "configure") return planConfiguration(configuration, request, isLive);
     const linked = this.#options.links.connected().map(({ replica }) => replica);
     const planned = planAddition(configuration, request, [this.#options.self, ...linked]);

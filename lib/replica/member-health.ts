@@ -1,7 +1,7 @@
 // What a leader knows of its members' health: who can be counted on, who can be reached where, and who has been dead for
 // so long that it may be removed without anybody's word (--remove-dead-after).
-import { isVoter, members, type RaftStatus, type ReplicaId } from "../raft/mod.ts";
-import { hasLiveQuorum, type Plan, planRemoval } from "./plan.ts";
+import { members, type RaftStatus, type ReplicaId } from "../raft/mod.ts";
+import { fewestVoters, hasLiveQuorum, type Plan, planRemoval } from "./plan.ts";
 import type { Links } from "./ports.ts";
 
 /** A voter that lags by more is not counted on: commits would have to wait for it. */
@@ -19,9 +19,6 @@ export function urlsOfMembers({ configuration }: RaftStatus, links: Links): stri
   return links.connected().flatMap(({ replica, url }) => all.includes(replica) && url !== "" ? [url] : []);
 }
 
-/** Voters are removed only as long as so many stay. */
-const fewestVoters = 3;
-
 /** A member to remove, never so many that the cluster becomes fragile for it. By the leader's own clock; `leadsForMs` is how long it has led, since before that it knows of no silence. */
 export function longDead(
   { peers, configuration: { configuration } }: RaftStatus,
@@ -32,11 +29,8 @@ export function longDead(
 ): { readonly replica: ReplicaId; readonly plan: Plan } | null {
   for (const { id: replica, lastContactMs } of peers) {
     if ((lastContactMs ?? leadsForMs) < removeDeadAfterMs || linked.includes(replica)) continue;
-    const planned = planRemoval(configuration, replica);
-    if (!planned.ok || !hasLiveQuorum(planned.plan, isLive)) continue;
-    if (!isVoter(configuration, replica) || planned.plan.voters.length >= fewestVoters) {
-      return { replica, plan: planned.plan };
-    }
+    const planned = planRemoval(configuration, replica, fewestVoters);
+    if (planned.ok && hasLiveQuorum(planned.plan, isLive)) return { replica, plan: planned.plan };
   }
   return null;
 }

@@ -175,7 +175,9 @@ export class Members {
 
   administer(request: AdminRequest, timeoutMs: number): Promise<AdminOutcome> {
     return new Promise((resolve) => {
-      if (this.#given.running() === null || !this.entered) {
+      // Who is still being let in may at least leave again.
+      const leaves = request.type === "remove" && request.id === this.#self;
+      if (this.#given.running() === null || !(this.entered || leaves)) {
         return resolve(
           refuse("unavailable", "this node takes no part in a cluster just now; nothing was done"),
         );

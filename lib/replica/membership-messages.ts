@@ -45,7 +45,13 @@ export type AdminRequest =
     readonly role: MemberRole;
     readonly force: boolean;
   }
-  | { readonly type: "remove"; readonly id: string; readonly force: boolean }
+  | {
+    readonly type: "remove";
+    readonly id: string;
+    readonly force: boolean;
+    /** Only where so many voters stay, or a learner goes. */
+    readonly leavesAtLeast?: number;
+  }
   | {
     readonly type: "configure";
     readonly voters: readonly string[];
@@ -137,10 +143,12 @@ function isJoinOutcome(value: Fields): boolean {
 }
 
 function isRequest(value: Fields): boolean {
-  const { type, id, url, incarnation, role, force, voters, learners, to } = value;
+  const { type, id, url, incarnation, role, force, voters, learners, to, leavesAtLeast } = value;
   if (type === "transfer") return isTextOrNull(to);
   if (typeof force !== "boolean") return false;
-  if (type === "remove") return typeof id === "string";
+  if (type === "remove") {
+    return typeof id === "string" && (leavesAtLeast === undefined || isCount(leavesAtLeast));
+  }
   if (type === "configure") return isNames(voters) && isNames(learners);
   return type === "add" && typeof id === "string" && isTextOrNull(url) && isTextOrNull(incarnation) &&
     isRole(role);

@@ -18,8 +18,15 @@ export function isMemberCalled(configuration: Configuration, name: string): bool
   return membersCalled(configuration, name).length > 0;
 }
 
-/** Without everybody of this name. */
-export function planRemoval({ voters, learners }: Configuration, name: string): Planned {
+/** Nobody goes by itself (on exit, or for being dead) below so many voters: with two, each is needed. */
+export const fewestVoters = 3;
+
+/** Without everybody of this name. `leavesAtLeast`: a voter goes only where so many stay. */
+export function planRemoval(
+  { voters, learners }: Configuration,
+  name: string,
+  leavesAtLeast = 1,
+): Planned {
   const stays = (replica: ReplicaId) => replica !== name && idOf(replica) !== name;
   const plan = { voters: voters.filter(stays), learners: learners.filter(stays) };
   if (plan.voters.length === 0) {
@@ -27,6 +34,12 @@ export function planRemoval({ voters, learners }: Configuration, name: string): 
   }
   if (plan.voters.length === voters.length && plan.learners.length === learners.length) {
     return refuse("not_found", `${name} is no member; GET /v1/cluster lists them`);
+  }
+  if (plan.voters.length < voters.length && plan.voters.length < leavesAtLeast) {
+    return refuse(
+      "conflict",
+      `only ${plan.voters.length} voters would stay: fewer than ${leavesAtLeast} are not left behind`,
+    );
   }
   return { ok: true, plan };
 }

@@ -177,6 +177,39 @@ describe("logs that were set aside", () => {
   }, timeoutMs);
 });
 
+describe("who left, or was removed", () => {
+  test("--leave-on-exit: known durably, --rejoin enters anew; not below three voters", async () => {
+    await withFleet(async (fleet) => {
+      const [n1, n2] = await fleet.form(3);
+      assert(n1 !== undefined && n2 !== undefined);
+      const n4 = await fleet.start("n4", ["--join", n1.url, "--leave-on-exit"]);
+      await fleet.voters(n1, ["n1", "n2", "n3", "n4"]);
+      assertEquals(await n4.stop(), 0);
+      assertMatch(await refusal(n4) ?? "", /exit code 1\b[^]*was removed from its cluster[^]*--rejoin/);
+      await n4.start(["--rejoin"]);
+      await n4.ready();
+      await fleet.voters(n1, ["n1", "n2", "n3", "n4"]);
+      assertEquals(await n4.stop(), 0);
+      await fleet.voters(n1, ["n1", "n2", "n3"]);
+      // One of three stays a member, and is one again when it is back; a learner goes.
+      await n2.stop();
+      await n2.start(["--leave-on-exit"]);
+      await n2.ready();
+      assertEquals(await n2.stop(), 0);
+      assert(said(n2, 0, /stays a member of the cluster: only 2 voters would stay/));
+      await n2.start();
+      await n2.ready();
+      const reader = await fleet.start("r", ["--join", n1.url, "--role", "learner", "--leave-on-exit"]);
+      await reader.ready();
+      assertEquals(await reader.stop(), 0);
+      await eventually(async () => (await fleet.view(n1)).configuration.learners.length === 0, {
+        what: "the learner has left",
+      });
+      await fleet.voters(n1, ["n1", "n2", "n3"]);
+    });
+  }, timeoutMs);
+});
+
 async function copyAndStart(from: string, to: string, node: NodeProcess): Promise<string | null> {
   await copyFolder(from, to);
   return await refusal(node);

@@ -37,6 +37,12 @@ describe("plans", () => {
     assert(one.ok && one.plan.voters.length === 3 && one.plan.learners.length === 0);
     const last = planRemoval({ voters: ["n1~a"], outgoing: [], learners: ["r~a"] }, "n1");
     assert(!last.ok && last.reason === "conflict");
+    const two = planRemoval(three, "n2", 3);
+    assert(!two.ok && two.reason === "conflict" && two.detail.includes("only 2 voters would stay"));
+    assert(
+      planRemoval(three, "r", 3).ok &&
+        planRemoval({ ...three, voters: [...three.voters, "n4~a"] }, "n2", 3).ok,
+    );
     const nobody = planRemoval(three, "n9");
     assert(!nobody.ok && nobody.reason === "not_found");
   });
