@@ -4,7 +4,7 @@ import { checkCommand } from "./check.ts";
 import { addClientCommands } from "./client-commands.ts";
 import { addDatacenter, isSimulatorCall } from "./datacenter.ts";
 import { addDev } from "./dev.ts";
-import { Failure } from "./failure.ts";
+import { exitCodeOf, Failure } from "./failure.ts";
 import { addMaelstrom } from "./maelstrom.ts";
 import { addCommandsNotBuilt } from "./not-built.ts";
 import { addServe } from "./serve.ts";
@@ -22,7 +22,7 @@ export async function run(argv: readonly string[], end: (code: number) => never)
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof Failure) {
       console.error(`coracle: ${error.message}`);
-      return error.exitCode;
+      return exitCodeOf(error, process.env);
     }
     console.error(error);
     return 70;

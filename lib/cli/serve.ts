@@ -14,12 +14,13 @@ import {
   setAsideSentence,
 } from "../replica/identity.ts";
 import type { DurableLog } from "../replica/durable-log.ts";
+import type { Out } from "../replica/options.ts";
 import type { Log } from "../replica/ports.ts";
 import { Replica } from "../replica/replica.ts";
 import { isLoopback, urlOf } from "./addresses.ts";
 import { startDiscovery } from "./discovery.ts";
 import { openDisk } from "./disk.ts";
-import { Failure, wrongUsage } from "./failure.ts";
+import { Failure, finalFailure, wrongUsage } from "./failure.ts";
 import { leave } from "./leaving.ts";
 import { checkExposure, ownUrl, type ServeOptions, serveOptions, serveSettings } from "./serve-options.ts";
 import { declare } from "./settings.ts";
@@ -51,6 +52,19 @@ export function addServe(program: Command, end: (code: number) => never): void {
 }
 
 async function serve(options: ServeOptions, log: Log, end: (code: number) => never): Promise<void> {
+  const stop = stopAsked(end);
+  let life = await live(options, log, end, stop);
+  // Where clients and others have it already, also if the port was picked.
+  while (life.again) life = await live({ ...options, port: life.port }, log, end, stop);
+}
+
+/** One replica from its disk to its end. `again`: its disk says that it is out, and it may enter anew. */
+async function live(
+  options: ServeOptions,
+  log: Log,
+  end: (code: number) => never,
+  stop: Promise<string>,
+): Promise<{ readonly again: boolean; readonly port: number }> {
   const fatal = (message: string) => {
     log("error", `this replica must not go on: ${message}`, { fatal: true });
     end(brokenExitCode);
@@ -74,6 +88,7 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
     admit: (peer) => identity.admit(peer),
     ...{ secret: options.secret, log, clock, scheduler, random },
   });
+  const out = Promise.withResolvers<Out>();
   const metrics = createMetrics();
   const replica = new Replica({
     ...{ identity, durableLog, state, links, clock, scheduler, random, space, log, fatal },
@@ -85,6 +100,7 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
     },
     heartbeatMs: options.heartbeatMs,
     electionMs: options.electionMs,
+    out: (told) => concernsUs(told, options) && out.resolve(told),
     metrics: {
       onFsync: metrics.observeFsync,
       onStateCommit: metrics.observeStateCommit,
@@ -125,8 +141,9 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
   replica.start();
   for (const peer of peers) links.dial(peer.url);
   for (const member of options.join) links.dial(member);
+  let stopDiscovery = () => {};
   if (discover !== null) {
-    startDiscovery({
+    stopDiscovery = startDiscovery({
       ...{
         target: discover,
         expect: joins ? null : expect,
@@ -149,13 +166,16 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
     version,
   });
 
-  const signal = await stopAsked(end);
-  if (options.leaveOnExit) await leave(replica, identity, log);
-  log("info", "stopping", { signal });
+  const ending = await Promise.race([stop, out.promise]);
+  const told = typeof ending === "string" ? null : ending;
+  if (told === null && options.leaveOnExit) await leave(replica, identity, log);
+  const why = told === null ? null : "to enter the cluster anew";
+  log("info", "stopping", why === null ? { signal: ending } : { why });
   const patience = setTimeout(() => {
     log("warning", "stopping took too long: ending now; what was acknowledged is on disk");
-    end(0);
+    end(told === null ? 0 : 1);
   }, stopMs);
+  stopDiscovery();
   // The replica first: it hands leadership over through the links and lets what is under way end; meanwhile the server
   // answers whatever comes with 503.
   await replica.stop(replicaStopMs);
@@ -163,6 +183,13 @@ async function serve(options: ServeOptions, log: Log, end: (code: number) => nev
   await server.stop(serverStopMs);
   clearTimeout(patience);
   log("info", "stopped", { id: identity.id });
+  return { again: told !== null, port: server.port };
+}
+
+/** Whether this process is to do something about it; else the node stays as it is, and says what it is. */
+function concernsUs(out: Out, { rejoin, ...options }: ServeOptions): boolean {
+  // Whom people remove while it is there is meant to be out, --rejoin or not.
+  return rejoin && knowsOthers(options) && (out.why === "refused" || out.away);
 }
 
 /** What can only be judged with the disk's word on who this node is. Throws a Failure. */
@@ -174,12 +201,12 @@ function checkAgainstDisk(options: ServeOptions, durableLog: DurableLog): void {
     throw wrongUsage("--peers needs --id at a node's first start: which of them is this one?");
   }
   if (node?.removed === true) {
-    throw new Failure(
+    throw finalFailure(
       `this node was removed from its cluster: start it with --rejoin and --join URL to enter anew, ` +
         `or keep its data folder ${options.data} aside`,
     );
   }
-  if (node?.refused !== undefined) throw new Failure(`${node.refused}; ${mendRefused}`);
+  if (node?.refused !== undefined) throw finalFailure(`${node.refused}; ${mendRefused}`);
   checkExposure(options, id);
   if (isLoopback(host)) return;
   if (node?.started !== true && peers === null && options.join.length === 0 && options.discover === null) {
@@ -195,12 +222,22 @@ function checkAgainstDisk(options: ServeOptions, durableLog: DurableLog): void {
 }
 
 /** A node whose log lies may become another replica where others are there to take it in; its id must be known. */
-function mayEnterAnew({ id, defaultId, peers, join, discover, rejoin }: ServeOptions, why: string): boolean {
-  const own = id ?? defaultId;
-  const others = join.length > 0 || discover !== null || (peers ?? []).some((peer) => peer.id !== own);
-  if (why === "corrupt") return others && own !== null;
+function mayEnterAnew(options: ServeOptions, why: string): boolean {
+  const { id, defaultId, rejoin } = options;
+  const others = knowsOthers(options);
+  if (why === "corrupt") return others && (id ?? defaultId) !== null;
   if (rejoin && !others) throw wrongUsage("--rejoin needs to know where: give --join or --peers");
   return rejoin;
+}
+
+function knowsOthers(
+  { id, defaultId, peers, join, discover }: Pick<
+    ServeOptions,
+    "id" | "defaultId" | "peers" | "join" | "discover"
+  >,
+): boolean {
+  const own = id ?? defaultId;
+  return join.length > 0 || discover !== null || (peers ?? []).some((peer) => peer.id !== own);
 }
 
 /** People's lists first, then what gossip knows better. */

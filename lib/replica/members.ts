@@ -17,7 +17,7 @@ import {
 } from "./membership-messages.ts";
 import { Membership } from "./membership.ts";
 import type { NodeRecord } from "./node-record.ts";
-import type { ReplicaOptions } from "./options.ts";
+import type { Out, ReplicaOptions } from "./options.ts";
 import { refuse } from "./plan.ts";
 import type { LinkRefusal, PeerIdentity } from "./ports.ts";
 import { isRemoved } from "./removal.ts";
@@ -36,7 +36,7 @@ export type MembersOptions = {
   readonly hasToBeAdmitted: () => boolean;
   readonly hold: () => boolean;
   readonly onAdopted: () => void;
-  readonly onOut: (why: "removed" | "refused") => void;
+  readonly onOut: (out: Out) => void;
 };
 
 /** Between two looks at what the log says. */
@@ -53,6 +53,8 @@ export class Members {
   #quietFor: ReplicaId | null = null;
   #lookedAt = -Infinity;
   #ending = false;
+  /** It has known a leader since its start. */
+  #wasLed = false;
 
   constructor(given: MembersOptions) {
     const { options, guard, fail, running, hold, onAdopted } = given;
@@ -136,7 +138,7 @@ export class Members {
       "error",
       `a member of the cluster refuses this node for good: ${sentence}. What to do: ${mendRefused}`,
     );
-    this.#end({ refused: sentence }, "refused");
+    this.#end({ refused: sentence }, { why: "refused" });
   }
 
   gossip(from: ReplicaId, payload: Uint8Array): void {
@@ -216,6 +218,7 @@ export class Members {
   #heed(running: Running): ConfigurationAt | null {
     const { currentTerm, leaderId, configuration, configurationUncommitted } = running.status();
     this.#gossiping.led(currentTerm, leaderId);
+    if (leaderId !== null) this.#wasLed = true;
     if (configurationUncommitted) return null;
     // Before anything was committed here, the first configuration is only where the log of a newcomer begins.
     if (configuration.index > 0 || isMember(configuration.configuration, this.#self)) {
@@ -233,15 +236,15 @@ export class Members {
     const known = [committed, news === null ? null : { index: news.index, configuration: news }];
     if (!isRemoved(this.#self, since, known)) return;
     log("warning", "this node was removed from the cluster: it takes part no more");
-    this.#end({ removed: true }, "removed");
+    this.#end({ removed: true }, { why: "removed", away: !this.#wasLed });
   }
 
   /** Durably out, before anybody is told. */
-  #end(change: Partial<NodeRecord>, why: "removed" | "refused"): void {
+  #end(change: Partial<NodeRecord>, out: Out): void {
     this.#ending = true;
     const { options, fail, guard, onOut } = this.#given;
     options.identity.save(change, (error) => {
-      guard(() => error === null ? onOut(why) : fail(`the log cannot be written: ${error.message}`));
+      guard(() => error === null ? onOut(out) : fail(`the log cannot be written: ${error.message}`));
     });
   }
 

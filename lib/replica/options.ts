@@ -35,9 +35,15 @@ export type ReplicaOptions<Query = never, Answer = unknown> = {
   /** Bounds of the core; see RaftOptions. */
   readonly raft?: RaftLimits;
   readonly membership?: MembershipSettings;
-  /** Called once when this node takes part no more for a reason that is on its disk. */
-  readonly out?: (why: "removed" | "refused") => void;
+  /** Called once when this node takes part no more. */
+  readonly out?: (out: Out) => void;
 };
+
+/** On the disk by the time it is told. */
+export type Out =
+  /** `away`: it happened while this node was not there, before this start. */
+  | { readonly why: "removed"; readonly away: boolean }
+  | { readonly why: "refused" };
 
 /** A node whose log was set aside is admitted or waits, whatever it is told to form. */
 export function asDiskSays<Query, Answer>(

@@ -17,7 +17,7 @@ import { Deadlines } from "./deadlines.ts";
 import { Forming } from "./forming.ts";
 import { Members } from "./members.ts";
 import type { AdminOutcome, AdminRequest } from "./membership-messages.ts";
-import { asDiskSays, defaultLimits, type ReplicaLimits, type ReplicaOptions } from "./options.ts";
+import { asDiskSays, defaultLimits, type Out, type ReplicaLimits, type ReplicaOptions } from "./options.ts";
 import { listenTo } from "./listening.ts";
 import type { PeerMessage, RefusalReason } from "./peer-messages.ts";
 import type { StateMachine } from "./ports.ts";
@@ -102,7 +102,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
         this.#forming.admitted(identity.node.record ?? []);
         this.#run();
       },
-      onOut: (why) => this.#leave(why),
+      onOut: (out) => this.#leave(out),
     });
   }
 
@@ -216,16 +216,11 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
       if (this.#phase === "stopped" || this.#phase === "failed") return resolve();
       if (this.#stopping !== null) return this.#stopping.onClosed(resolve);
       this.#stopping = new Stopping({
-        now: this.#read(),
-        timeoutMs,
-        scheduler: this.#options.scheduler,
-        running: this.#running,
-        proposals: this.#proposals,
+        ...{ timeoutMs, scheduler: this.#options.scheduler, now: this.#read() },
+        ...{ running: this.#running, proposals: this.#proposals, guard: this.#guard, fail: this.#fail },
         end: () => this.#end(),
         commit: (done) => this.#applier.commit(done),
         close: () => this.#close(),
-        guard: this.#guard,
-        fail: this.#fail,
       });
       this.#phase = "stopping";
       this.#stopping.onClosed(resolve);
@@ -237,14 +232,9 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
     const { identity, state } = this.#options;
     if (state.applied().clusterId === null) state.adopt(identity.clusterId, null);
     this.#running = new Running({
-      options: this.#options,
-      limits: this.#limits,
-      applier: this.#applier,
-      proposals: this.#proposals,
-      deadlines: this.#deadlines,
+      ...{ options: this.#options, limits: this.#limits, applier: this.#applier, proposals: this.#proposals },
+      ...{ deadlines: this.#deadlines, guard: this.#guard, fail: this.#fail },
       now: () => this.#read(),
-      guard: this.#guard,
-      fail: this.#fail,
       refusal: () => this.#refusal(),
     });
     if (this.#phase === "forming") this.#phase = this.#members.entered ? "running" : "joining";
@@ -265,14 +255,15 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
   }
 
   /** Out for good: nobody waits here any more, and the others are left alone. */
-  #leave(why: "removed" | "refused"): void {
+  #leave(out: Out): void {
+    const { why } = out;
     if (!["running", "joining", "forming"].includes(this.#phase)) return;
     this.#phase = why;
     this.#proposals.settleAll();
     this.#running?.refuseReads(why === "removed" ? why : "not_ready");
-    const { scheduler, links, out } = this.#options;
+    const { scheduler, links } = this.#options;
     scheduler.after(why === "removed" ? lastWordsMs : 0, () => this.#guard(() => links.close()));
-    out?.(why);
+    this.#options.out?.(out);
   }
 
   #tick(): void {

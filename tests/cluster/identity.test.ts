@@ -186,6 +186,9 @@ describe("who left, or was removed", () => {
       await fleet.voters(n1, ["n1", "n2", "n3", "n4"]);
       assertEquals(await n4.stop(), 0);
       assertMatch(await refusal(n4) ?? "", /exit code 1\b[^]*was removed from its cluster[^]*--rejoin/);
+      // For a supervisor that is to try everything else again.
+      const told = fleet.make("n4", [], { CORACLE_FINAL_EXIT_CODE: "78" });
+      assertMatch(await refusal(told) ?? "", /exit code 78\b/);
       await n4.start(["--rejoin"]);
       await n4.ready();
       await fleet.voters(n1, ["n1", "n2", "n3", "n4"]);
@@ -208,6 +211,31 @@ describe("who left, or was removed", () => {
       await fleet.voters(n1, ["n1", "n2", "n3"]);
     });
   }, timeoutMs);
+
+  test(
+    "removed while away: with --rejoin it enters anew at once; removed while there, it stays out",
+    async () => {
+      await withFleet(async (fleet) => {
+        const [n1, , n3] = await fleet.form(3);
+        assert(n1 !== undefined && n3 !== undefined);
+        const incarnation = async () =>
+          (await fleet.view(n1)).members.find(({ id }) => id === "n3")?.incarnation;
+        const before = await incarnation();
+        await n3.kill();
+        await fleet.run(n1, "remove", "n3");
+        await n3.start(["--rejoin"]);
+        await n3.ready();
+        await fleet.voters(n1, ["n1", "n2", "n3"]);
+        assert(before !== undefined && await incarnation() !== before);
+        await fleet.put(n3, "a", "1");
+        await fleet.run(n1, "remove", "n3");
+        await eventually(async () => (await readyz(n3)).includes("was removed"), { what: "n3 knows" });
+        await fleet.voters(n1, ["n1", "n2"]);
+        assertEquals(await n3.stop(), 0);
+      });
+    },
+    timeoutMs,
+  );
 });
 
 async function copyAndStart(from: string, to: string, node: NodeProcess): Promise<string | null> {
