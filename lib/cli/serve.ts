@@ -169,7 +169,8 @@ async function live(
   const ending = await Promise.race([stop, out.promise]);
   const told = typeof ending === "string" ? null : ending;
   if (told === null && options.leaveOnExit) await leave(replica, identity, log);
-  const why = told === null ? null : "to enter the cluster anew";
+  const again = told !== null && told.why !== "taken";
+  const why = again ? "to enter the cluster anew" : told === null ? null : "it is not let in";
   log("info", "stopping", why === null ? { signal: ending } : { why });
   const patience = setTimeout(() => {
     log("warning", "stopping took too long: ending now; what was acknowledged is on disk");
@@ -183,11 +184,13 @@ async function live(
   await server.stop(serverStopMs);
   clearTimeout(patience);
   log("info", "stopped", { id: identity.id });
-  return { again: told !== null, port: server.port };
+  if (told?.why === "taken") throw finalFailure(told.sentence);
+  return { again, port: server.port };
 }
 
 /** Whether this process is to do something about it; else the node stays as it is, and says what it is. */
 function concernsUs(out: Out, { rejoin, ...options }: ServeOptions): boolean {
+  if (out.why === "taken") return true;
   // Whom people remove while it is there is meant to be out, --rejoin or not.
   return rejoin && knowsOthers(options) && (out.why === "refused" || out.away);
 }

@@ -8,6 +8,8 @@ import type { NodeRecord } from "./node-record.ts";
 import type { Links, Log } from "./ports.ts";
 
 const repeatMs = 100;
+/** Who hears for so long that its id belongs to another living node gives up. */
+const takenMs = 3_000;
 
 export type AdmissionOptions = {
   readonly identity: LocalIdentity;
@@ -22,6 +24,8 @@ export type AdmissionOptions = {
   readonly hold: () => boolean;
   /** Whose cluster it is, is durable: the replica may take part. */
   readonly onAdopted: () => void;
+  /** Its id belongs to another node; it asks no more. */
+  readonly onTaken: (why: string) => void;
   readonly guard: (task: () => void) => void;
   readonly fail: (message: string) => void;
 };
@@ -39,6 +43,9 @@ export class Admission {
   #caughtUp = false;
   #why = "no member of the cluster answers yet";
   #said = "";
+  /** When it first heard that its id is taken, and whether it has given up. */
+  #takenSince: number | null = null;
+  #gaveUp = false;
   /** Index of a committed configuration that had this node as a member; null = not known of any. */
   #memberSince: number | null = null;
 
@@ -72,7 +79,7 @@ export class Admission {
   /** `committed` is the newest configuration that this node itself knows to be committed; null = it has no log yet. */
   tick(now: number, committed: ConfigurationAt | null): void {
     const { identity, links, ask, mayAsk } = this.#options;
-    if (this.entered || this.#saving) return;
+    if (this.entered || this.#saving || this.#gaveUp) return;
     if (committed !== null) this.#maybeEnter(committed);
     if (this.entered || this.#saving || !mayAsk() || now - this.#askedAt < repeatMs) return;
     this.#askedAt = now;
@@ -87,9 +94,9 @@ export class Admission {
     if (members.length === 0) this.#explain("no member of the cluster answers yet");
   }
 
-  reply(from: ReplicaId, outcome: JoinOutcome): void {
+  reply(from: ReplicaId, outcome: JoinOutcome, now: number): void {
     const { links, identity } = this.#options;
-    if (this.entered) return;
+    if (this.entered || this.#gaveUp) return;
     switch (outcome.type) {
       case "elsewhere":
         this.#leader = outcome.leaderId;
@@ -100,7 +107,8 @@ export class Admission {
         this.#leader = from;
         return this.#explain(outcome.why);
       case "refused":
-        return this.#explain(`refused: ${outcome.why}`);
+        this.#explain(`refused: ${outcome.why}`);
+        return outcome.taken === true ? this.#taken(outcome.why, now) : undefined;
       case "admitted":
         if (identity.clusterId !== null && outcome.clusterId !== identity.clusterId) return;
         if (this.#isOtherCluster(outcome.clusterId)) return;
@@ -112,6 +120,14 @@ export class Admission {
           if (outcome.role !== null && identity.node.role === undefined) this.#save({ role: outcome.role });
         } else this.#adopt(outcome);
     }
+  }
+
+  /** Asking on would be to wait for the moment in which the owner of the id restarts. */
+  #taken(why: string, now: number): void {
+    this.#takenSince ??= now;
+    if (this.#options.identity.node.started || now - this.#takenSince < takenMs) return;
+    this.#gaveUp = true;
+    this.#options.onTaken(why);
   }
 
   /** Who gave up its log comes back to its own cluster or to none: by an empty folder people say that they mean another. */

@@ -17,7 +17,7 @@ import {
 } from "./membership-messages.ts";
 import { Membership } from "./membership.ts";
 import type { NodeRecord } from "./node-record.ts";
-import type { Out, ReplicaOptions } from "./options.ts";
+import type { DurablyOut, ReplicaOptions } from "./options.ts";
 import { refuse } from "./plan.ts";
 import type { LinkRefusal, PeerIdentity } from "./ports.ts";
 import { isRemoved } from "./removal.ts";
@@ -36,7 +36,7 @@ export type MembersOptions = {
   readonly hasToBeAdmitted: () => boolean;
   readonly hold: () => boolean;
   readonly onAdopted: () => void;
-  readonly onOut: (out: Out) => void;
+  readonly onOut: (out: DurablyOut) => void;
 };
 
 /** Between two looks at what the log says. */
@@ -66,6 +66,7 @@ export class Members {
       ...{ identity, links, log, guard, fail, hold, onAdopted },
       role: membership.role ?? "voter",
       mayAsk: () => identity.node.started || this.asks,
+      onTaken: (sentence) => options.out?.({ why: "taken", sentence }),
       ask: (peer, role) => this.#send(peer, { type: "Join", role }),
     });
     this.#administration = new Administration({
@@ -157,7 +158,7 @@ export class Members {
         break;
       case "JoinReply":
         if (this.#given.options.identity.node.started || this.#mayAdopt()) {
-          this.#admission.reply(from, message.outcome);
+          this.#admission.reply(from, message.outcome, now);
         }
         break;
       case "Depart":
@@ -240,7 +241,7 @@ export class Members {
   }
 
   /** Durably out, before anybody is told. */
-  #end(change: Partial<NodeRecord>, out: Out): void {
+  #end(change: Partial<NodeRecord>, out: DurablyOut): void {
     this.#ending = true;
     const { options, fail, guard, onOut } = this.#given;
     options.identity.save(change, (error) => {

@@ -30,7 +30,8 @@ export type JoinOutcome =
   }
   | { readonly type: "elsewhere"; readonly leaderId: ReplicaId | null; readonly urls: readonly string[] }
   | { readonly type: "wait"; readonly why: string }
-  | { readonly type: "refused"; readonly why: string };
+  /** `taken`: its id belongs to another node, which was alive together with this one. */
+  | { readonly type: "refused"; readonly why: string; readonly taken?: boolean };
 
 export type JoinReply = { readonly type: "JoinReply"; readonly outcome: JoinOutcome };
 

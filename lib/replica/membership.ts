@@ -19,6 +19,7 @@ import { isKeepingUp, longDead, urlsOfMembers } from "./member-health.ts";
 import { Newcomers } from "./newcomers.ts";
 import { hasLiveQuorum, type Plan, planEntry, planRole } from "./plan.ts";
 import type { Links, Log } from "./ports.ts";
+import { Rivals } from "./rivals.ts";
 
 export type MembershipOptions = {
   readonly self: ReplicaId;
@@ -48,6 +49,7 @@ export class Membership {
   readonly #offered = new Map<ReplicaId, MemberRole>();
   /** Removed by people's word; what they still ask for does not undo it. */
   readonly #expelled = new Set<ReplicaId>();
+  readonly #rivals = new Rivals();
   readonly #changes: Changes;
   #leadsSince: number | null = null;
   #lookedAt = -Infinity;
@@ -69,7 +71,7 @@ export class Membership {
   /** A node asks to be let in; the answer goes out at once, and is asked for again. */
   join(from: ReplicaId, role: MemberRole, now: number): void {
     const status = this.#options.status();
-    const rival = this.#rival(status, from);
+    const rival = this.#rival(status, from, now);
     if (rival !== null) return this.#options.reply(from, rival);
     if (status.role !== "leader") {
       const urls = urlsOfMembers(status, this.#options.links);
@@ -114,26 +116,30 @@ export class Membership {
     const { configuration } = status.configuration;
     if (isMember(configuration, replica)) return this.#further(status, replica, role, now);
     if (this.#expelled.has(replica)) return { type: "refused", why: "it was removed: --rejoin enters anew" };
-    const rival = members(configuration).find((other) =>
-      idOf(other) === idOf(replica) && this.#isLinked(other)
-    );
-    if (rival !== undefined) {
-      const why = `a living member calls itself ${
-        idOf(replica)
-      } already: stop it, or give this node another id`;
-      return { type: "refused", why };
-    }
+    const rival = this.#rival(status, replica, now);
+    if (rival !== null) return rival;
     return this.#propose(planEntry(configuration, replica), `${replica} enters as a learner`);
   }
 
   /** Any member can say that an id is taken: the one that has it may be out of the newcomer's reach. */
-  #rival({ configuration: { configuration } }: RaftStatus, replica: ReplicaId): JoinOutcome | null {
+  #rival(
+    { configuration: { configuration } }: RaftStatus,
+    replica: ReplicaId,
+    now: number,
+  ): JoinOutcome | null {
     if (isMember(configuration, replica)) return null;
     const id = idOf(replica);
-    const rival = members(configuration).find((other) => idOf(other) === id && this.#isLinked(other));
-    if (rival === undefined) return null;
-    const why = `a living member calls itself ${id} already: stop it, or give this node another id`;
-    return { type: "refused", why };
+    const verdicts = members(configuration).filter((other) => idOf(other) === id).map((rival) =>
+      this.#rivals.judge(replica, rival, this.#heardMs(rival), now)
+    );
+    if (verdicts.every((verdict) => verdict === "enter")) return null;
+    const taken = verdicts.includes("taken");
+    if (taken) this.#newcomers.forget(replica);
+    const why = taken
+      ? `a living member calls itself ${id} already: give this node another id, ` +
+        `or stop that one, remove it (coracle remove ${id}) and start this one again`
+      : `a member calls itself ${id} already: it has a moment to show whether it lives`;
+    return { type: "refused", why, ...taken ? { taken } : {} };
   }
 
   /** A member that is not yet what it wants to be. */
@@ -202,9 +208,11 @@ export class Membership {
     return { type: "wait", why: "a change of the members is under way" };
   }
 
-  #isLinked(replica: ReplicaId): boolean {
-    return replica === this.#options.self ||
-      this.#options.links.connected().some((peer) => peer.replica === replica);
+  /** How long ago it was heard on its link; null = it has none. */
+  #heardMs(replica: ReplicaId): number | null {
+    if (replica === this.#options.self) return 0;
+    const link = this.#options.links.connected().find((peer) => peer.replica === replica);
+    return link === undefined ? null : link.lastContactMs ?? Infinity;
   }
 
   #isLive(status: RaftStatus, replica: ReplicaId): boolean {

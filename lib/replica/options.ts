@@ -35,15 +35,20 @@ export type ReplicaOptions<Query = never, Answer = unknown> = {
   /** Bounds of the core; see RaftOptions. */
   readonly raft?: RaftLimits;
   readonly membership?: MembershipSettings;
-  /** Called once when this node takes part no more. */
+  /** Called once when this node takes part no more, or has given up asking to. */
   readonly out?: (out: Out) => void;
 };
 
 /** On the disk by the time it is told. */
-export type Out =
+export type DurablyOut =
   /** `away`: it happened while this node was not there, before this start. */
   | { readonly why: "removed"; readonly away: boolean }
   | { readonly why: "refused" };
+
+export type Out =
+  | DurablyOut
+  /** Its id belongs to another living node. */
+  | { readonly why: "taken"; readonly sentence: string };
 
 /** A node whose log was set aside is admitted or waits, whatever it is told to form. */
 export function asDiskSays<Query, Answer>(

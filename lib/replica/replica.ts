@@ -17,7 +17,13 @@ import { Deadlines } from "./deadlines.ts";
 import { Forming } from "./forming.ts";
 import { Members } from "./members.ts";
 import type { AdminOutcome, AdminRequest } from "./membership-messages.ts";
-import { asDiskSays, defaultLimits, type Out, type ReplicaLimits, type ReplicaOptions } from "./options.ts";
+import {
+  asDiskSays,
+  defaultLimits,
+  type DurablyOut,
+  type ReplicaLimits,
+  type ReplicaOptions,
+} from "./options.ts";
 import { listenTo } from "./listening.ts";
 import type { PeerMessage, RefusalReason } from "./peer-messages.ts";
 import type { StateMachine } from "./ports.ts";
@@ -255,7 +261,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
   }
 
   /** Out for good: nobody waits here any more, and the others are left alone. */
-  #leave(out: Out): void {
+  #leave(out: DurablyOut): void {
     const { why } = out;
     if (!["running", "joining", "forming"].includes(this.#phase)) return;
     this.#phase = why;

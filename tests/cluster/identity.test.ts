@@ -177,6 +177,35 @@ describe("logs that were set aside", () => {
   }, timeoutMs);
 });
 
+describe("an id that is taken", () => {
+  test("the twin gives up; its owner restarts, also while the twin asks, and stays who it is", async () => {
+    await withFleet(async (fleet) => {
+      const [n1, n2] = await fleet.form(3);
+      assert(n1 !== undefined && n2 !== undefined);
+      const incarnations = async () =>
+        (await fleet.view(n1)).members.filter(({ id }) => id === "n2").map((member) => member.incarnation);
+      const before = await incarnations();
+      const twin = fleet.make("n2-twin", ["--id", "n2", "--join", n1.url]);
+      await twin.start();
+      // Its owner was heard again after the twin was refused: from here on it may restart.
+      await eventually(
+        async () =>
+          (await fleet.view(twin)).node?.waitingFor?.includes("a living member calls itself n2 already"),
+        { what: "the twin is told that its id is taken" },
+      );
+      await n2.stop();
+      // It asks on while nobody else has the id, and is not let in.
+      const code = await twin.ended();
+      assertEquals(code, 1);
+      assert(said(twin, 0, /^coracle: a living member calls itself n2 already: give this node another id/));
+      await n2.start();
+      await n2.ready();
+      assertEquals(await incarnations(), before);
+      await fleet.voters(n1, ["n1", "n2", "n3"]);
+    });
+  }, timeoutMs);
+});
+
 describe("who left, or was removed", () => {
   test("--leave-on-exit: known durably, --rejoin enters anew; not below three voters", async () => {
     await withFleet(async (fleet) => {

@@ -15,6 +15,7 @@ import {
   planRole,
 } from "../../lib/replica/plan.ts";
 import { isRemoved } from "../../lib/replica/removal.ts";
+import { Rivals } from "../../lib/replica/rivals.ts";
 import { StateCompare } from "../../lib/replica/state-compare.ts";
 import type { Formation as Statement } from "../../lib/replica/peer-messages.ts";
 import type { RaftStatus } from "../../lib/raft/mod.ts";
@@ -156,6 +157,25 @@ describe("what is known of others", () => {
     assert(told.length >= 4);
   });
 
+  test("an id is taken when its owner is heard after the newcomer was refused, not before", () => {
+    const rivals = new Rivals();
+    const judge = (now: number, heardMs: number | null, newcomer = "n2~b") =>
+      rivals.judge(newcomer, "n2~a", heardMs, now);
+    // Wiped and back at once: the old link is there, and dead.
+    assertEquals([judge(1000, 200), judge(1100, 300), judge(4000, 3200)], ["wait", "wait", "wait"]);
+    assertEquals(judge(4100, null), "enter");
+    // What its dead process sent last may come a moment late, and where nothing is known nothing is concluded.
+    assertEquals([judge(5000, Infinity, "n2~c"), judge(5200, 0, "n2~c")], ["wait", "wait"]);
+    assertEquals(judge(5300, null, "n2~c"), "enter");
+    // Two that live: it stays refused while the owner restarts.
+    assertEquals([judge(6000, 0, "n2~d"), judge(6400, 0, "n2~d"), judge(6500, null, "n2~d")], [
+      "wait",
+      "taken",
+      "taken",
+    ]);
+    assertEquals(rivals.judge("n2~d", "n2~other", null, 9000), "enter");
+  });
+
   test("messages of membership: there and back, and nothing else", () => {
     const outcome = { type: "wait", why: "x" } as const;
     const request = { type: "remove", id: "n1", force: true } as const;
@@ -163,6 +183,7 @@ describe("what is known of others", () => {
       const message of [
         { type: "Join", role: "learner" },
         { type: "JoinReply", outcome },
+        { type: "JoinReply", outcome: { type: "refused", why: "x", taken: true } },
         { type: "Depart" },
         { type: "Admin", requestId: 3, request, timeoutMs: 5 },
         { type: "AdminReply", requestId: 3, outcome: { ok: false, reason: "conflict", detail: "y" } },

@@ -122,6 +122,13 @@ export class NodeProcess {
     return code;
   }
 
+  /** Waits until it has ended by itself; returns the exit code. */
+  async ended(deadlineMs = 15_000): Promise<number> {
+    await eventually(() => !this.running, { deadlineMs, what: `${this.id} ends by itself` });
+    await this.#reading;
+    return this.#child?.exitCode ?? -1;
+  }
+
   /** SIGSTOP: alive, but silent, as a suspended machine. */
   pause(): void {
     this.#child?.kill("SIGSTOP");
