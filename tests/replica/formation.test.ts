@@ -331,6 +331,35 @@ describe("formation, in replicas", () => {
     assertEquals(bankOf3.leader(), undefined);
   });
 
+  test("a log set aside: admitted where somebody remembers the cluster, no new cluster where nobody does", async () => {
+    const bankOf3 = world();
+    bankOf3.startAll();
+    const { clusterId } = (await bankOf3.elected()).replica.status();
+    const loses = (id: string) => {
+      const node = bankOf3.node(id);
+      node.kill();
+      node.wipe();
+      node.setAside = { clusterId, kept: ["log.sqlite.corrupt-1"] };
+    };
+    loses("n3");
+    bankOf3.node("n3").start();
+    await bankOf3.until("n3 is in again", () => bankOf3.node("n3").replica.status().ready, 8000);
+    assertEquals(bankOf3.node("n3").replica.status().clusterId, clusterId);
+    for (const id of ids) loses(id);
+    for (let start = 0; start < 2; start++) {
+      bankOf3.startAll();
+      await bankOf3.run(5000);
+      for (const node of bankOf3.nodes.values()) {
+        const { phase, waitingFor } = node.replica.status();
+        assertEquals(phase, "joining");
+        assert(waitingFor?.includes(`a member that still remembers cluster ${clusterId}`));
+        // It is written down: the next start is told of nothing.
+        node.setAside = null;
+        node.kill();
+      }
+    }
+  });
+
   test("different lists on different nodes are named in the log", async () => {
     const bankOf3 = world((id) => id === "n3" ? ["n3", "n1"] : ids);
     bankOf3.startAll();

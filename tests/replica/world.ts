@@ -5,6 +5,7 @@ import { MemoryNetwork } from "../../lib/memory/network.ts";
 import { openAppliedState } from "../../lib/replica/applied-state.ts";
 import { openDurableLog } from "../../lib/replica/durable-log.ts";
 import { claimIdentity } from "../../lib/replica/identity.ts";
+import type { SetAside } from "../../lib/replica/node-record.ts";
 import type { ReplicaOptions } from "../../lib/replica/options.ts";
 import type { Links, StateMachineFactory } from "../../lib/replica/ports.ts";
 import type { PeerMessage } from "../../lib/replica/peer-messages.ts";
@@ -127,6 +128,8 @@ export class TestNode<Query, Answer> {
   /** Why it ended; null = it did not. */
   fatal: string | null = null;
   disk: MemoryDisk;
+  /** What a new log is told of the one in whose place it is. */
+  setAside: SetAside | null = null;
   /** Messages of the links, newest last: for tests that look at what was said. */
   readonly sent: PeerMessage[] = [];
   /** Refuses to carry a message: returns true to drop it silently. */
@@ -165,7 +168,8 @@ export class TestNode<Query, Answer> {
     if (!opened.ok) throw new Error(opened.corruption.reason);
     const state = openAppliedState({ store: this.disk.openState() });
     if (!state.ok) throw new Error(state.corruption.reason);
-    claimIdentity({ durableLog: opened.log, id: this.id, random }, (claim) => {
+    const { setAside } = this;
+    claimIdentity({ durableLog: opened.log, id: this.id, random, setAside }, (claim) => {
       if (!process.alive) return;
       if (!claim.ok) throw new Error(claim.message);
       const links = this.#gated(
