@@ -135,7 +135,7 @@ export const serveSettings = {
   rejoin: {
     flags: "--rejoin",
     variables: [],
-    help: "after a removal: enter the cluster anew, as another replica with an empty folder",
+    help: "after a removal or a refusal: enter the cluster anew, as another replica with an empty folder",
     schema: toggle(),
   },
   leaveOnExit: {
