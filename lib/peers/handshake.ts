@@ -26,6 +26,8 @@ export type RefusalCode =
   | "not_admitted"
   /** Its data folder is a copy, or was rolled back: it does not go on from what is remembered of it. */
   | "stale_folder"
+  /** The process before it has a link here still; it may try again at once. */
+  | "still_linked"
   /** A bulk link comes after a control link. */
   | "no_control"
   /** The dialler has such a link already; nothing is wrong. */
@@ -62,7 +64,7 @@ export type HandshakeOptions = {
   readonly challenge: Uint8Array;
   /** Judges a peer that has proved the secret, is not this node, and is of no other cluster. */
   readonly admit: (peer: PeerIdentity) => Admission;
-  /** A last word on a peer that was admitted: whether such a link is of use now. null = yes. */
+  /** Whether such a link is of use now, and its last process gone. null = yes. Asked before `admit`. */
   readonly wanted: (peer: PeerIdentity) => Refusal | null;
 };
 
@@ -213,12 +215,15 @@ export class Handshake {
         `${peer.replica} belongs to cluster ${peer.clusterId}, ${own.replica} to ${own.clusterId}`;
       return { code: "other_cluster", sentence };
     }
+    // First: whom admit lets in it remembers, and then the process that was there before is the older one.
+    const objection = wanted(peer);
+    if (objection !== null) return objection;
     const admission = admit(peer);
-    if (!admission.ok) {
-      const code = admission.folder === "stale" ? "stale_folder" : "not_admitted";
-      return { code, sentence: admission.reason };
-    }
-    return wanted(peer);
+    if (admission.ok) return null;
+    return {
+      code: admission.folder === "stale" ? "stale_folder" : "not_admitted",
+      sentence: admission.reason,
+    };
   }
 
   #secretMismatch(theirs: boolean): Refusal | null {

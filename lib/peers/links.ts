@@ -18,6 +18,7 @@ import {
 } from "./options.ts";
 import { Peer } from "./peer.ts";
 import { newChallenge } from "./proof.ts";
+import { Successors } from "./successors.ts";
 import { channelOf, refuseUpgrade } from "./upgrade.ts";
 import { acceptedSockets, dialSocket } from "./wire.ts";
 
@@ -31,6 +32,7 @@ export class PeerLinks implements Links {
   readonly #own: ReplicaId;
   readonly #secret: string | null;
   readonly #dialer: Dialer;
+  readonly #successors: Successors;
   readonly #events: LinkEvents;
   readonly #traffic = { sent: 0, dropped: 0, received: 0 };
   #listener: LinkListener | null = null;
@@ -49,6 +51,7 @@ export class PeerLinks implements Links {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#notices = new Notices(options.log, options.clock);
     this.#own = options.identity().replica;
+    this.#successors = new Successors(this.#limits);
     this.#secret = options.secret === "" ? null : options.secret;
     this.websocket = acceptedSockets(this.#limits);
     this.#events = {
@@ -171,6 +174,11 @@ export class PeerLinks implements Links {
   #objection(identity: PeerIdentity, channel: Channel, dialled: boolean): Refusal | null {
     const peer = this.#peers.get(identity.replica);
     const known = peer !== undefined && peer.identity.nonce === identity.nonce ? peer : null;
+    if (peer !== undefined && known === null && identity.bootCount > peer.identity.bootCount) {
+      const now = this.#options.clock.monotonic();
+      const objection = this.#successors.objection(identity, peer.identity, peer.heardAt(), now);
+      if (objection !== null) return objection;
+    }
     if (channel === "bulk" && known === null) {
       return { code: "no_control", sentence: "a bulk link without a control link" };
     }
@@ -185,7 +193,7 @@ export class PeerLinks implements Links {
   #opened(link: Link, identity: PeerIdentity): void {
     this.#strangers.delete(link);
     const before = this.#peers.get(identity.replica);
-    // admit() said that the other process is the newer one: what the older one has left are dead sockets.
+    // The other process is the newer one, and the older one is heard no more: what it has left are dead sockets.
     if (before !== undefined && before.identity.nonce !== identity.nonce) {
       this.#lose(before, "it was restarted");
     }

@@ -74,6 +74,33 @@ describe("data folders that are old or copied", () => {
     });
   }, timeoutMs);
 
+  test(
+    "copied while it runs: the copy goes on from its last start, and is found out by the living original",
+    async () => {
+      await withFleet(async (fleet) => {
+        const [n1, , n3] = await fleet.form(3);
+        assert(n1 !== undefined && n3 !== undefined);
+        await fleet.put(n1, "a", "1");
+        n3.pause();
+        await copyFolder(fleet.data("n3"), fleet.data("n3-copy"));
+        n3.resume();
+        await n3.ready();
+        const since = n3.logLines.length;
+        const twin = fleet.make("n3-copy", ["--id", "n3", "--join", n1.url]);
+        await twin.start();
+        await eventually(async () => (await fleet.view(twin)).node?.phase === "refused", {
+          what: "the copy knows what it is",
+        });
+        await twin.kill();
+        assertMatch(await refusal(twin) ?? "", /start 1 of n3.* is alive, and another process shows start 2/);
+        assertEquals(said(twin, 0, /^linked to/), false);
+        assertEquals(said(n3, since, /^lost |refuses this node for good/), false);
+        await n3.ready();
+      });
+    },
+    timeoutMs,
+  );
+
   test("copied, and both alive: the copy is never linked, the original stays", async () => {
     await withFleet(async (fleet) => {
       const { n1, n3, copy } = await withCopy(fleet);
