@@ -82,12 +82,12 @@ describe("data folders that are old or copied", () => {
         assert(n1 !== undefined && n3 !== undefined);
         await fleet.put(n1, "a", "1");
         n3.pause();
-        await copyFolder(fleet.data("n3"), fleet.data("n3-copy"));
+        await copyFolder(fleet.data("n3"), fleet.data("n3-kept"));
         n3.resume();
         await n3.ready();
         const since = n3.logLines.length;
         const twin = fleet.make("n3-copy", ["--id", "n3", "--join", n1.url]);
-        await twin.start();
+        assertEquals(await copyAndStart(fleet.data("n3-kept"), fleet.data("n3-copy"), twin), null);
         await eventually(async () => (await fleet.view(twin)).node?.phase === "refused", {
           what: "the copy knows what it is",
         });
@@ -95,6 +95,13 @@ describe("data folders that are old or copied", () => {
         assertMatch(await refusal(twin) ?? "", /start 1 of n3.* is alive, and another process shows start 2/);
         assertEquals(said(twin, 0, /^linked to/), false);
         assertEquals(said(n3, since, /^lost |refuses this node for good/), false);
+        // With --rejoin it gives up who it was when it is told, in the same process; but the id has a living owner.
+        await copyFolder(fleet.data("n3-kept"), fleet.data("n3-copy"));
+        const second = twin.logLines.length;
+        await twin.start(["--rejoin"]);
+        assertEquals(await twin.ended(), 1);
+        assert(said(twin, second, /the data folder is set aside/));
+        assert(said(twin, second, /^coracle: a living member calls itself n3 already/));
         await n3.ready();
       });
     },
