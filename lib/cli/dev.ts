@@ -2,12 +2,14 @@
 import type { Subprocess } from "bun";
 import type { Command } from "commander";
 import { setTimeout as sleep } from "node:timers/promises";
+import * as v from "valibot";
 import { Client } from "../client/mod.ts";
 import { urlOf } from "./addresses.ts";
 import { Failure } from "./failure.ts";
 import { selfCommand } from "./self-command.ts";
 import { linesOf } from "./lines.ts";
 import { serveSettings } from "./serve-options.ts";
+import { asFailure } from "./session.ts";
 import { declare, type Settings, textOr, valuesOf, wholeNumber } from "./settings.ts";
 import { onStopSignal } from "./signals.ts";
 
@@ -64,13 +66,18 @@ export function addDev(program: Command, end: (code: number) => never): void {
         ],
         ...["--peers", peers, "--log-level", logLevel, "--log-format", logFormat],
       ]));
-    await runUntilStopped(running, data, end);
+    // The replicas take it from the environment, too.
+    const tokens = v.parse(serveSettings.token.schema, process.env["TOKEN"]);
+    await runUntilStopped(running, { data, tokens }, end);
   });
 }
 
+/** What is common to all of them: where they keep things, and the tokens that clients must show. */
+type Common = { readonly data: string; readonly tokens: readonly string[] };
+
 async function runUntilStopped(
   nodes: readonly Node[],
-  data: string,
+  common: Common,
   end: (code: number) => never,
 ): Promise<void> {
   const stopped = Promise.withResolvers<void>();
@@ -95,7 +102,10 @@ async function runUntilStopped(
     });
   }
   const allEnded = Promise.all(nodes.map(({ child }) => child.exited));
-  announce(nodes, data, () => stopping);
+  announce(nodes, common, () => stopping).catch((error: unknown) => {
+    const why = asFailure(error, nodes.map(({ url }) => url));
+    say(`coracle: what to try cannot be told: ${why instanceof Error ? why.message : String(why)}`);
+  });
   await Promise.race([stopped.promise, allEnded]);
   if (!stopping) throw new Failure("every replica has ended; the lines above say why");
   const patience = setTimeout(() => killAll("SIGKILL"), 5_000);
@@ -149,7 +159,11 @@ async function passLines(stream: ReadableStream<Uint8Array>, prefix: string): Pr
 }
 
 /** Says where to look and what to try, once all are ready. */
-async function announce(nodes: readonly Node[], data: string, stopping: () => boolean): Promise<void> {
+async function announce(
+  nodes: readonly Node[],
+  { data, tokens }: Common,
+  stopping: () => boolean,
+): Promise<void> {
   for (const node of nodes) {
     while (!(await isReady(node.url))) {
       if (stopping() || node.child.exitCode !== null || node.child.signalCode !== null) return;
@@ -157,28 +171,35 @@ async function announce(nodes: readonly Node[], data: string, stopping: () => bo
     }
   }
   const [first = "", second = first, last = second] = nodes.map(({ url }) => url);
-  const leader = await leaderOf(nodes);
+  const leader = await leaderOf(nodes, tokens[0]);
+  const curl = `curl${tokenHint(tokens)}`;
   say(`
 ${nodes.length === 1 ? "one replica is" : `${nodes.length} replicas are`} ready; what they keep is in ${data}
 
 ${nodes.map(({ id, url, child }) => `  ${id}  ${url}  (process ${child.pid})`).join("\n")}
 
 try:
-  curl -X PUT ${first}/v1/kv/greetings/hello -d 'ahoy'
-  curl ${second}/v1/kv/greetings/hello
-  curl '${last}/v1/kv?prefix=greetings/'
-  curl ${first}/v1/cluster
+  ${curl} -X PUT ${first}/v1/kv/greetings/hello -d 'ahoy'
+  ${curl} ${second}/v1/kv/greetings/hello
+  ${curl} '${last}/v1/kv?prefix=greetings/'
+  ${curl} ${first}/v1/cluster
   kill -9 ${leader.child.pid}   # ${leader.id} leads; go on reading and writing at the others
 
 Ctrl-C stops all.
 `);
 }
 
+/** The variable and not its value: what is on a screen is read by others, too. */
+function tokenHint(tokens: readonly string[]): string {
+  if (tokens.length === 0) return "";
+  return ` -H "Authorization: Bearer ${tokens.length === 1 ? "$TOKEN" : "${TOKEN%%,*}"}"`;
+}
+
 /** As the first node sees it; the first itself where that is not clear. */
-async function leaderOf(nodes: readonly Node[]): Promise<Node> {
+async function leaderOf(nodes: readonly Node[], token: string | undefined): Promise<Node> {
   const [first] = nodes;
   if (first === undefined) throw new Failure("a cluster needs a node");
-  const { leader } = await new Client({ urls: [first.url] }).cluster();
+  const { leader } = await new Client({ urls: [first.url], token }).cluster();
   return nodes.find(({ id }) => id === leader) ?? first;
 }
 

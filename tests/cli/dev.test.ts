@@ -8,17 +8,24 @@ import { freePortRange } from "../support/free-ports.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 /** Starts it, keeps what it says. */
-function startDev(port: number, data: string): { child: Subprocess; said: () => string } {
-  const child = Bun.spawn([...coracleCommand(), "dev", "--port", String(port), "--data", data], {
-    env: cleanEnvironment(),
+function startDev(
+  port: number,
+  data: string,
+  { env = {}, nodes = 3 }: { env?: Readonly<Record<string, string>>; nodes?: number } = {},
+): { child: Subprocess; said: () => string } {
+  const flags = ["--port", String(port), "--data", data, "--nodes", String(nodes)];
+  const child = Bun.spawn([...coracleCommand(), "dev", ...flags], {
+    env: cleanEnvironment(env),
     stdin: "ignore",
     stdout: "pipe",
-    stderr: "inherit",
+    stderr: "pipe",
   });
   let text = "";
-  (async () => {
-    for await (const chunk of child.stdout) text += new TextDecoder().decode(chunk);
-  })();
+  for (const stream of [child.stdout, child.stderr]) {
+    (async () => {
+      for await (const chunk of stream) text += new TextDecoder().decode(chunk);
+    })();
+  }
   return { child, said: () => text };
 }
 
@@ -79,4 +86,31 @@ test("a kill -9 of dev leaves no replica behind", async () => {
   const pids = [...said().matchAll(/\(process (\d+)\)/g)].map((match) => Number(match[1]));
   assert(pids.length === 3);
   await eventually(() => pids.every((pid) => !isAlive(pid)), { what: "all replicas have ended" });
+}, 60_000);
+
+test("with TOKEN set it announces all the same, and the hints show a token", async () => {
+  await using folder = await tempFolder("dev");
+  const port = freePortRange(1);
+  const { child, said } = startDev(port, folder.path, { env: { TOKEN: "first,second" }, nodes: 1 });
+  try {
+    await eventually(() => said().includes("Ctrl-C stops all"), { deadlineMs: 20_000, what: "dev is ready" });
+    const [, hint = ""] = /^ {2}(curl .*\/v1\/cluster)$/m.exec(said()) ?? [];
+    assertMatch(hint, /-H "Authorization: Bearer \$\{TOKEN%%,\*\}"/);
+    const shell = Bun.spawn(["sh", "-c", `${hint} -s -o /dev/null -w '%{http_code}'`], {
+      env: cleanEnvironment({ TOKEN: "first,second" }),
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    const printed = await new Response(shell.stdout).text();
+    // Without curl the hint was still read above.
+    if (await shell.exited !== 127) assertEquals(printed, "200");
+    child.kill("SIGINT");
+    assertEquals(await child.exited, 0);
+  } catch (error) {
+    console.error(said());
+    throw error;
+  } finally {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
 }, 60_000);
