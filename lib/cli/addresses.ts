@@ -1,11 +1,8 @@
-// Addresses as people write them: URLs of nodes, lists of peers, and which of them are only on this machine.
+// Addresses as people write them: URLs of nodes and lists of peers.
 import * as v from "valibot";
+import { idPattern, idRule } from "../raft/mod.ts";
 
 export type PeerAddress = { readonly id: string; readonly url: string };
-
-/** What an id may be (api.md). */
-export const idPattern = /^[A-Za-z0-9._-]{1,64}$/;
-export const idRule = "1 to 64 of A-Z a-z 0-9 . _ - are expected";
 
 /** `http://host:port` without anything behind it; null when it is none. */
 export function nodeUrl(text: string): string | null {
@@ -17,11 +14,6 @@ export function nodeUrl(text: string): string | null {
     return null;
   }
   return url.origin;
-}
-
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, "").toLowerCase();
-  return bare === "localhost" || bare === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
 }
 
 /** Every address of this machine: nobody can be told to dial it. */

@@ -1,7 +1,9 @@
 // What `coracle serve` can be told (api.md), and what of it must not be together.
 import type { Command } from "commander";
 import * as v from "valibot";
-import { idPattern, idRule, isLoopback, isWildcard, nodeUrlOrNone, peerList, urlList } from "./addresses.ts";
+import { isLoopbackHost } from "../notation/mod.ts";
+import { idPattern, idRule } from "../raft/mod.ts";
+import { isWildcard, nodeUrlOrNone, peerList, urlList } from "./addresses.ts";
 import { type DiscoveryName, discoveryName } from "./discovery.ts";
 import { wrongUsage } from "./failure.ts";
 import { flyId, withFly } from "./fly.ts";
@@ -206,7 +208,7 @@ export function serveOptions(command: Command, given: Environment): ServeOptions
  */
 export function checkExposure(options: ServeOptions, id: string | null): void {
   const { host, token, open } = options;
-  if (!isLoopback(host) && token.length === 0 && !open) {
+  if (!isLoopbackHost(host) && token.length === 0 && !open) {
     throw wrongUsage(`--host ${host} is beyond loopback: give --token, or --open to let anybody in`);
   }
   if (id === null) return;
@@ -220,19 +222,19 @@ export function checkExposure(options: ServeOptions, id: string | null): void {
 }
 
 function checkLinks({ host, peers, join, secret }: ServeOptions, id: string): void {
-  const farMember = join.find((url) => !isLoopback(new URL(url).hostname));
+  const farMember = join.find((url) => !isLoopbackHost(new URL(url).hostname));
   if (secret === null && farMember !== undefined) {
     throw wrongUsage(`${farMember} is not on loopback: links to it need --secret, the same on every node`);
   }
   const others = (peers ?? []).filter((peer) => peer.id !== id);
   if (secret !== null || others.length === 0) return;
-  const far = others.find((peer) => !isLoopback(new URL(peer.url).hostname));
+  const far = others.find((peer) => !isLoopbackHost(new URL(peer.url).hostname));
   if (far !== undefined) {
     throw wrongUsage(
       `${far.id} at ${far.url} is not on loopback: links to it need --secret, the same on every node`,
     );
   }
-  if (!isLoopback(host)) {
+  if (!isLoopbackHost(host)) {
     throw wrongUsage(
       `--host ${host} is beyond loopback: with other replicas it needs --secret, the same on every node`,
     );

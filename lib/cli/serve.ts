@@ -4,6 +4,7 @@ import type { DirectoryEntry } from "../http/options.ts";
 import { clock, openLog, random, scheduler, word } from "../host/mod.ts";
 import { bunRuntime, createApp, createMetrics, ListenError, startServer } from "../http/mod.ts";
 import { kvStateMachine } from "../kv/mod.ts";
+import { isLoopbackHost } from "../notation/mod.ts";
 import { idOf } from "../raft/mod.ts";
 import { PeerLinks } from "../peers/mod.ts";
 import {
@@ -17,7 +18,7 @@ import type { DurableLog } from "../replica/durable-log.ts";
 import type { Out } from "../replica/options.ts";
 import type { Log } from "../replica/ports.ts";
 import { Replica } from "../replica/replica.ts";
-import { isLoopback, urlOf } from "./addresses.ts";
+import { urlOf } from "./addresses.ts";
 import { startDiscovery } from "./discovery.ts";
 import { openDisk } from "./disk.ts";
 import { Failure, finalFailure, wrongUsage } from "./failure.ts";
@@ -211,7 +212,7 @@ function checkAgainstDisk(options: ServeOptions, durableLog: DurableLog): void {
   }
   if (node?.refused !== undefined) throw finalFailure(`${node.refused}; ${mendRefused}`);
   checkExposure(options, id);
-  if (isLoopback(host)) return;
+  if (isLoopbackHost(host)) return;
   if (node?.started !== true && peers === null && options.join.length === 0 && options.discover === null) {
     throw wrongUsage(
       `--host ${host} is beyond loopback: a new cluster of one must be asked for with --peers that names only this node`,

@@ -2,6 +2,7 @@
 // told with the name under which the person gave it.
 import { type Command, Option } from "commander";
 import * as v from "valibot";
+import { parseDuration } from "../notation/mod.ts";
 import { wrongUsage } from "./failure.ts";
 
 export type Setting<Schema extends v.GenericSchema<string | undefined, unknown>> = {
@@ -86,17 +87,15 @@ export function wholeNumberOrNone(least: number, most: number) {
   );
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** `30s`, `10m`, `24h`, `7d` as milliseconds; null where none was given. */
+/** Above zero, in milliseconds; null where none was given. */
 export function durationOrNone() {
   return v.pipe(
     v.optional(v.string()),
     v.check(
-      (value) => value === undefined || /^\d{1,6}[smhd]$/.test(value),
-      "a time such as 30s, 10m, 24h or 7d is expected",
+      (value) => value === undefined || (parseDuration(value) ?? 0) > 0,
+      "a time such as 30s, 10m, 1.5h or 7d is expected",
     ),
-    v.transform((value) => value === undefined ? null : parseInt(value, 10) * (unitMs[value.slice(-1)] ?? 0)),
+    v.transform((value) => value === undefined ? null : parseDuration(value)),
   );
 }
 

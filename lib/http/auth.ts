@@ -1,4 +1,5 @@
 // Who may speak to this node: whoever shows a token, or, where there are none, whoever is on this machine.
+import { isLoopbackAddress } from "../notation/mod.ts";
 import { bad, type Checked, good } from "./problem.ts";
 import type { Runtime } from "./options.ts";
 
@@ -16,7 +17,7 @@ export function createGuard(
   if (tokens.length > 0) return tokenGuard(tokens.map(runtime.sha256), runtime);
   if (open) return () => WELCOME;
   return (_authorization, remoteAddress) =>
-    isLoopback(remoteAddress()) ? WELCOME : bad(
+    isLoopbackAddress(remoteAddress() ?? "") ? WELCOME : bad(
       "forbidden",
       "This node serves only clients on its own machine: start it with --token (or, if everybody may, --open).",
     );
@@ -33,11 +34,4 @@ function tokenGuard(digests: readonly Uint8Array[], { sha256, timingSafeEqual }:
     for (const expected of digests) known = timingSafeEqual(digest, expected) || known;
     return known ? WELCOME : bad("unauthorized", "This token is not one of this cluster's.");
   };
-}
-
-/** 127.0.0.0/8 and ::1, also as IPv4 in IPv6. */
-export function isLoopback(address: string | null): boolean {
-  if (address === null) return false;
-  const bare = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
-  return bare === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare);
 }

@@ -1,6 +1,6 @@
 // ?consistency=linearizable|lease|stale and ?max_staleness=2s.
 import type { Consistency } from "../replica/api.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "../notation/mod.ts";
 import { bad, type Checked, good } from "./problem.ts";
 import type { Query } from "./target.ts";
 

@@ -1,8 +1,8 @@
 // The one place where HTTP meets Bun: the listening port for clients and replicas.
 import { timingSafeEqual } from "node:crypto";
 import type { Server, WebSocketHandler } from "bun";
+import { isLoopbackAddress } from "../notation/mod.ts";
 import type { Log } from "../replica/ports.ts";
-import { isLoopback } from "./auth.ts";
 import type { RequestBindings, Runtime } from "./options.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { rawPath } from "./target.ts";
@@ -88,7 +88,9 @@ export function startServer<Data>(options: ServerOptions<Data>): RunningServer {
   });
   const bindings: RequestBindings = {
     // Nobody else reaches a port on loopback, and asking costs a good part of a GET.
-    remoteAddress: isLoopback(host) ? () => host : (request) => server.requestIP(request)?.address ?? null,
+    remoteAddress: isLoopbackAddress(host)
+      ? () => host
+      : (request) => server.requestIP(request)?.address ?? null,
   };
 
   return {

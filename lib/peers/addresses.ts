@@ -1,4 +1,5 @@
-// URLs and addresses of peers: where to dial, and what counts as this machine.
+// URLs of peers: where to dial.
+import { isLoopbackHost } from "../notation/mod.ts";
 import type { Channel } from "../replica/ports.ts";
 
 export const peerPath = "/v1/peer";
@@ -26,14 +27,4 @@ export function peerAddress(url: string): PeerAddress | null {
     loopback: isLoopbackHost(parsed.hostname),
     socketUrl: (channel) => `${scheme}//${parsed.host}${peerPath}?channel=${channel}`,
   };
-}
-
-/** Of a URL: only names that can mean nothing else. */
-function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
-
-/** Of a socket's remote end. */
-export function isLoopbackAddress(address: string): boolean {
-  return address === "::1" || /^(::ffff:)?127\.\d+\.\d+\.\d+$/i.test(address);
 }

@@ -1,6 +1,6 @@
 // Which requests for /v1/peer may become a socket at all, before anything is said over it.
+import { isLoopbackAddress } from "../notation/mod.ts";
 import type { Channel } from "../replica/ports.ts";
-import { isLoopbackAddress } from "./addresses.ts";
 
 export type UpgradeRefusal = { readonly code: string; readonly detail: string; response(): Response };
 

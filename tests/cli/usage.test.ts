@@ -43,6 +43,9 @@ const wrong: readonly Case[] = [
   ["serve --discover x", 2, /--discover "x": dns:name or dns:name:port/],
   ["serve --expect 3", 2, /--expect goes with --discover/],
   ["serve --remove-dead-after soon", 2, /--remove-dead-after "soon": a time such as/],
+  ["serve --remove-dead-after 0s", 2, /--remove-dead-after "0s": a time such as/],
+  // Fine as far as that goes: the next thing is wrong.
+  ["serve --remove-dead-after 1.5h --log-level x", 2, /--log-level "x"/],
   ["watch --prefix a/", 1, /coracle watch is not built yet \(not_implemented\)/],
   ["members --url http://127.0.0.1:1", 1, /no node answers/],
   ["add n4 --role king", 2, /--role is voter or learner/],

@@ -1,6 +1,7 @@
 // Changes of the members (api.md, Cluster): any node takes them and asks the leader. They wait up to 5 s for a leader and
 // for a running change; 200 means that the change is committed to, and goes on whoever leads.
 import * as v from "valibot";
+import { idPattern, idRule, isIncarnation, isMemberName } from "../../raft/mod.ts";
 import type { AdminOutcome, AdminRequest } from "../../replica/membership-messages.ts";
 import { stateHeaders } from "../ending.ts";
 import type { Endpoint, Exchange, Handler } from "../exchange.ts";
@@ -12,20 +13,13 @@ import { configurationJson, parseJson } from "./cluster.ts";
 /** How long a change may wait before it begins, and to be committed to. */
 export const CHANGE_TIMEOUT_MS = 5_000;
 
-const Name = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9._-]{1,64}$/, "1 to 64 of A-Z a-z 0-9 . _ - are expected"),
-);
-/** An id, or `id~incarnation` where two members have one id. */
-const Member = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9._-]{1,64}(~[A-Za-z0-9]{1,64})?$/, "no name of a member"),
-);
+const Name = v.pipe(v.string(), v.regex(idPattern, idRule));
+const Member = v.pipe(v.string(), v.check(isMemberName, "no name of a member"));
 
 const Addition = v.strictObject({
   id: Name,
   url: v.optional(v.nullable(v.pipe(v.string(), v.url("not a URL"))), null),
-  incarnation: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^[A-Za-z0-9]{1,64}$/))), null),
+  incarnation: v.optional(v.nullable(v.pipe(v.string(), v.check(isIncarnation, "no incarnation"))), null),
   role: v.optional(v.picklist(["voter", "learner"], "voter or learner is expected"), "voter"),
 });
 
