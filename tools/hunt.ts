@@ -2,7 +2,18 @@
 // processes until the time is over. Failing seeds go to dist/hunt/ with the command that shows each again; exit 1 on any.
 import { appendFile, mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
+import { Command } from "commander";
+import { Failure } from "../lib/cli/failure.ts";
+import {
+  declare,
+  positiveNumberOrNone,
+  type Settings,
+  toggle,
+  type Values,
+  valuesOf,
+  wholeNumber,
+  wholeNumberOrNone,
+} from "../lib/cli/settings.ts";
 import { describeFailure } from "../lib/simulation/mod.ts";
 import { changesMembers, kvWorkload, simulate } from "../lib/simulation/mod.ts";
 
@@ -10,24 +21,70 @@ const folder = new URL("../dist/hunt/", import.meta.url).pathname;
 
 type Sum = { runs: number; operations: number; faults: number; simulatedMs: number; failures: string[] };
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "1" },
-    jobs: { type: "string", default: String(Math.min(2, availableParallelism())) },
-    simulated: { type: "string", default: "1" },
-    nodes: { type: "string" },
-    seed: { type: "string" },
-    members: { type: "boolean", default: false },
-    worker: { type: "string" },
+const settings = {
+  minutes: {
+    flags: "--minutes <number>",
+    variables: [],
+    help: "real minutes (default: 1)",
+    schema: positiveNumberOrNone(100_000),
   },
-});
-const minutes = positive("--minutes", values.minutes);
-const jobs = Math.ceil(positive("--jobs", values.jobs));
-const simulatedMinutes = positive("--simulated", values.simulated);
-const firstSeed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 40) : Number(values.seed);
+  jobs: {
+    flags: "--jobs <number>",
+    variables: [],
+    help: "processes (default: 2, or 1 on one core)",
+    schema: wholeNumber(Math.min(2, availableParallelism()), 1, 256),
+  },
+  simulated: {
+    flags: "--simulated <number>",
+    variables: [],
+    help: "virtual minutes of one run (default: 1)",
+    schema: positiveNumberOrNone(100_000),
+  },
+  nodes: {
+    flags: "--nodes <number>",
+    variables: [],
+    help: "replicas (default: 3 or 5 in turn)",
+    schema: wholeNumberOrNone(1, 9),
+  },
+  seed: {
+    flags: "--seed <number>",
+    variables: [],
+    help: "the first one (default: drawn, and printed)",
+    schema: wholeNumberOrNone(0, Number.MAX_SAFE_INTEGER),
+  },
+  members: {
+    flags: "--members",
+    variables: [],
+    help: "only seeds under which the members change",
+    schema: toggle(),
+  },
+  worker: {
+    flags: "--worker <number>",
+    variables: [],
+    help: "of the processes of one hunt: which",
+    schema: wholeNumberOrNone(0, 255),
+  },
+} satisfies Settings;
 
-if (values.worker === undefined) await lead();
-else await work(Number(values.worker));
+const values = given();
+const minutes = values.minutes ?? 1;
+const simulatedMinutes = values.simulated ?? 1;
+const { jobs, nodes: askedNodes, members, worker } = values;
+const firstSeed = values.seed ?? Math.floor(Math.random() * 2 ** 40);
+
+if (worker === null) await lead();
+else await work(worker);
+
+function given(): Values<typeof settings> {
+  const command = declare(new Command("hunt").description("runs the world from fresh seeds"), settings);
+  try {
+    return valuesOf(settings, command.parse(), {});
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    console.error(`hunt: ${error.message}`);
+    process.exit(error.exitCode);
+  }
+}
 
 /** Starts the workers, adds up what they say a line at a time, and reports. */
 async function lead(): Promise<void> {
@@ -59,8 +116,8 @@ async function follow(at: number, sum: Sum): Promise<number> {
     "--simulated",
     String(simulatedMinutes),
   ];
-  if (values.nodes !== undefined) args.push("--nodes", values.nodes);
-  if (values.members) args.push("--members");
+  if (askedNodes !== null) args.push("--nodes", String(askedNodes));
+  if (members) args.push("--members");
   const child = Bun.spawn(
     [process.execPath, import.meta.path, ...args, "--seed", String(firstSeed), "--worker", String(at)],
     { stdout: "pipe", stderr: "inherit" },
@@ -94,9 +151,9 @@ async function add(sum: Sum, text: string): Promise<void> {
 async function work(at: number): Promise<void> {
   const endAt = performance.now() + minutes * 60_000;
   for (let seed = firstSeed + at; performance.now() < endAt; seed += jobs) {
-    const nodes = values.nodes === undefined ? (seed % 4 === 0 ? 3 : 5) : Number(values.nodes);
+    const nodes = askedNodes ?? (seed % 4 === 0 ? 3 : 5);
     // --members: only seeds under which the members change.
-    if (values.members && !changesMembers(seed, nodes)) continue;
+    if (members && !changesMembers(seed, nodes)) continue;
     const report = await simulate({
       workload: kvWorkload({ keys: seed % 3 === 0 ? 6 : 24 }),
       seeds: [seed],
@@ -108,10 +165,4 @@ async function work(at: number): Promise<void> {
     const failure = found === undefined ? null : describeFailure(found.failed, found.shrunk, null) + keys;
     process.stdout.write(`${JSON.stringify({ runs, operations, faults, simulatedMs, failure })}\n`);
   }
-}
-
-function positive(flag: string, text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new Error(`${flag} must be above 0, not "${text}"`);
-  return value;
 }

@@ -2,22 +2,27 @@
 import type { Command } from "commander";
 import type { Host } from "../adapters/mod.ts";
 import { clock, openLog, random, scheduler } from "../host/mod.ts";
-import type { LogLevel } from "../replica/ports.ts";
-import { wrongUsage } from "./failure.ts";
+import { declare, oneOf, type Settings, valuesOf } from "./settings.ts";
 
-const levels: readonly LogLevel[] = ["debug", "info", "warning", "error"];
+const settings = {
+  logLevel: {
+    flags: "--log-level <level>",
+    variables: [],
+    help: "what is said on stderr: debug, info, warning or error (default: warning)",
+    schema: oneOf(["debug", "info", "warning", "error"], "warning"),
+  },
+} satisfies Settings;
 /** EX_SOFTWARE, as of `serve`. */
 const brokenExitCode = 70;
 
 export function declareLogLevel(command: Command): Command {
-  return command.option("--log-level <level>", `what is said on stderr: ${levels.join(", ")}`, "warning");
+  return declare(command, settings);
 }
 
 /** Throws a Failure for a level that there is not. */
-export function adapterHost(logLevel: string, end: (code: number) => never): Host {
-  const level = levels.find((each) => each === logLevel);
-  if (level === undefined) throw wrongUsage(`--log-level is one of ${levels.join(", ")}`);
-  const log = openLog(level, "text");
+export function adapterHost(command: Command, end: (code: number) => never): Host {
+  const { logLevel } = valuesOf(settings, command, {});
+  const log = openLog(logLevel, "text");
   const broken = (what: string) => (error: unknown) => {
     log("error", what, { error: error instanceof Error ? error.stack ?? error.message : String(error) });
     end(brokenExitCode);

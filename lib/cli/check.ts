@@ -21,8 +21,46 @@ import {
 } from "../simulation/linearizability/mod.ts";
 import { Failure, wrongUsage } from "./failure.ts";
 import { print, printJson } from "./output.ts";
+import {
+  declare,
+  oneOf,
+  type Settings,
+  text,
+  toggle,
+  type Values,
+  valuesOf,
+  wholeNumber,
+} from "./settings.ts";
 
-type Options = { model: string; accounts?: string; html?: string; json?: boolean; maxSteps: string };
+const settings = {
+  model: {
+    flags: "--model <name>",
+    variables: [],
+    help: "kv, counter, list or bank (default: kv)",
+    schema: oneOf(["kv", "counter", "list", "bank"], "kv"),
+  },
+  accounts: {
+    flags: "--accounts <json>",
+    variables: [],
+    help: 'bank: balances at the beginning, as {"a": 100, "b": 100}',
+    schema: text(),
+  },
+  html: {
+    flags: "--html <file>",
+    variables: [],
+    help: "also write the explanation of a failure as a page",
+    schema: text(),
+  },
+  json: { flags: "--json", variables: [], help: "the verdict as JSON", schema: toggle() },
+  maxSteps: {
+    flags: "--max-steps <number>",
+    variables: [],
+    help: "give up on a key after so many steps (default: 200000000)",
+    schema: wholeNumber(200_000_000, 1, 1e14),
+  },
+} satisfies Settings;
+
+type Options = Values<typeof settings>;
 type AnyOperation = Operation<unknown, unknown>;
 type AnyVerdict = Verdict<unknown, unknown>;
 
@@ -60,24 +98,17 @@ const eventSchema = v.pipe(
 
 /** Ends with 0 if linearizable, 1 if not or undecided, 2 for a file or flags that cannot be meant. */
 export function checkCommand(): Command {
-  return new Command("check")
+  const command = new Command("check")
     .description("judge a recorded history: is it linearizable?")
     .argument("<file>", "JSON lines, an operation or an event on each (docs/checker.md); - reads stdin")
-    .option("--model <name>", "kv, counter, list or bank", "kv")
-    .option("--accounts <json>", 'bank: balances at the beginning, as {"a": 100, "b": 100}')
-    .option("--html <file>", "also write the explanation of a failure as a page")
-    .option("--json", "the verdict as JSON")
-    .option("--max-steps <number>", "give up on a key after so many steps", "200000000")
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "coracle: ")) })
-    .action(check);
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "coracle: ")) });
+  return declare(command, settings)
+    .action((file: string) => check(file, valuesOf(settings, command, {})));
 }
 
 async function check(file: string, options: Options): Promise<void> {
-  const maxSteps = Number(options.maxSteps);
-  if (!Number.isSafeInteger(maxSteps) || maxSteps < 1) {
-    throw wrongUsage("--max-steps must be a whole number above 0");
-  }
+  const { maxSteps, html, json } = options;
   const model = modelNamed(options);
   const history = await readHistory(file, model);
   const line = new ProgressLine();
@@ -87,10 +118,10 @@ async function check(file: string, options: Options): Promise<void> {
   });
   line.clear();
   const explanations = verdict.type === "not_linearizable" ? explain(model, verdict) : [];
-  if (options.html !== undefined && explanations.length > 0) {
-    await writePage(options.html, explanationHtml(file === "-" ? "History" : file, explanations));
+  if (html !== null && explanations.length > 0) {
+    await writePage(html, explanationHtml(file === "-" ? "History" : file, explanations));
   }
-  if (options.json === true) await printJson(summary(verdict, explanations));
+  if (json) await printJson(summary(verdict, explanations));
   else await print(report(verdict, explanations));
   if (verdict.type === "linearizable") return;
   const many = verdict.partitions.filter(({ type }) => type === verdict.type).length;
@@ -102,7 +133,7 @@ async function check(file: string, options: Options): Promise<void> {
 }
 
 function modelNamed({ model, accounts }: Options): AnyModel {
-  if (accounts !== undefined && model !== "bank") throw wrongUsage("--accounts goes with --model bank");
+  if (accounts !== null && model !== "bank") throw wrongUsage("--accounts goes with --model bank");
   switch (model) {
     case "kv":
       return anyModel(kvModel());
@@ -112,13 +143,11 @@ function modelNamed({ model, accounts }: Options): AnyModel {
       return anyModel(appendListModel());
     case "bank":
       return anyModel(bankModel(balances(accounts)));
-    default:
-      throw wrongUsage(`--model must be kv, counter, list or bank, not ${model}`);
   }
 }
 
-function balances(text: string | undefined): Record<string, number> {
-  if (text === undefined) throw wrongUsage("--model bank needs --accounts, the balances at the beginning");
+function balances(text: string | null): Record<string, number> {
+  if (text === null) throw wrongUsage("--model bank needs --accounts, the balances at the beginning");
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), v.record(v.string(), time)), text);
   if (!parsed.success) throw wrongUsage('--accounts must be JSON like {"a": 100, "b": 100}');
   return parsed.output;

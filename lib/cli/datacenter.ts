@@ -22,8 +22,7 @@ export function addDatacenter(program: Command, end: (code: number) => never): v
       throw wrongUsage("expected a port, then ids of four hex digits");
     }
     if (new Set([id, ...others]).size !== others.length + 1) throw wrongUsage("an id stands there twice");
-    const { logLevel } = command.opts<{ logLevel: string }>();
-    const host = adapterHost(logLevel, end);
+    const host = adapterHost(command, end);
     const socket = await Bun.udpSocket({
       hostname: "127.0.0.1",
       port: 0,

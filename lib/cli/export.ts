@@ -7,6 +7,7 @@ import { Failure } from "./failure.ts";
 import { encodeValue } from "./item.ts";
 import { bytesShown, print, printJson, Progress, shown } from "./output.ts";
 import { clientCommand } from "./session.ts";
+import { declare, type Settings, textOr, valuesOf } from "./settings.ts";
 
 /** Where items go. `write` throws an Error whose message says why this one cannot go there. */
 type Target = {
@@ -14,15 +15,24 @@ type Target = {
   close(): Promise<void>;
 };
 
+const settings = {
+  prefix: {
+    flags: "--prefix <prefix>",
+    variables: [],
+    help: "only keys that begin so; it is cut off",
+    schema: textOr(""),
+  },
+} satisfies Settings;
+
 export function addExport(program: Command): void {
-  const command = program.command("export").description(
-    "write all keys with a prefix to files or a .jsonl file",
-  )
-    .argument("<target>", "a folder, a file ending in .jsonl, or - for lines on stdout")
-    .option("--prefix <prefix>", "only keys that begin so; it is cut off");
+  const command = declare(
+    program.command("export").description("write all keys with a prefix to files or a .jsonl file")
+      .argument("<target>", "a folder, a file ending in .jsonl, or - for lines on stdout"),
+    settings,
+  );
   clientCommand(command, async ({ client, json }) => {
     const targetName = command.args[0] ?? "";
-    const prefix: string = command.opts()["prefix"] ?? "";
+    const { prefix } = valuesOf(settings, command, {});
     const target = openTarget(targetName);
     const progress = new Progress("exported");
     const failed: { key: string; reason: string }[] = [];

@@ -4,7 +4,7 @@ import { Failure } from "./failure.ts";
 import { encodeValue } from "./item.ts";
 import { print, printJson, shown } from "./output.ts";
 import { clientCommand } from "./session.ts";
-import { oneOf, type Settings, valuesOf } from "./settings.ts";
+import { declare, oneOf, type Settings, text, valuesOf } from "./settings.ts";
 
 export const consistencySettings = {
   consistency: {
@@ -15,21 +15,23 @@ export const consistencySettings = {
   },
 } satisfies Settings;
 
+const settings = {
+  file: { flags: "--file <path>", variables: [], help: "write it to a file instead", schema: text() },
+  ...consistencySettings,
+} satisfies Settings;
+
 export function addGet(program: Command): void {
-  const command = program.command("get").description("print a value").argument("<key>")
-    .option("--file <path>", "write it to a file instead")
-    .option("--consistency <level>", consistencySettings.consistency.help);
+  const command = declare(program.command("get").description("print a value").argument("<key>"), settings);
   clientCommand(command, async ({ client, json }) => {
     const key = command.args[0] ?? "";
-    const { consistency } = valuesOf(consistencySettings, command, {});
+    const { file, consistency } = valuesOf(settings, command, {});
     const item = await client.get(key, { consistency });
     if (item === null) throw new Failure(`there is no key ${shown(key)} (not_found)`);
     const { value, ...fields } = item;
-    const file: string | undefined = command.opts()["file"];
-    if (file !== undefined) await Bun.write(file, value);
+    if (file !== null) await Bun.write(file, value);
     if (json) {
-      await printJson(file === undefined ? { ...fields, ...encodeValue(value) } : { ...fields, file });
-    } else if (file === undefined) {
+      await printJson(file === null ? { ...fields, ...encodeValue(value) } : { ...fields, file });
+    } else if (file === null) {
       await print(value);
       // A prompt should not stand behind the value; a pipe gets the exact bytes.
       if (process.stdout.isTTY && value.at(-1) !== 10) await print("\n");

@@ -12,7 +12,7 @@ import { decodeValue, ItemLine } from "./item.ts";
 import { linesOf } from "./lines.ts";
 import { bytesShown, printJson, printLine, Progress, shown } from "./output.ts";
 import { clientCommand, type Session } from "./session.ts";
-import { type Settings, textOr, toggle, valuesOf, wholeNumber } from "./settings.ts";
+import { declare, type Settings, textOr, toggle, valuesOf, wholeNumber } from "./settings.ts";
 
 const settings = {
   prefix: {
@@ -52,7 +52,7 @@ type Failed = { readonly name: string; readonly reason: string };
 export function addImport(program: Command): void {
   const command = program.command("import").description("put a folder's files or a .jsonl file's items")
     .argument("<source>", "a folder, a file as `coracle export` writes it, or - for such lines on stdin");
-  for (const { flags, help } of Object.values(settings)) command.option(flags, help);
+  declare(command, settings);
   clientCommand(command, async (session) => {
     const source = command.args[0] ?? "";
     const { prefix, parallel, retryMs, skipExisting } = valuesOf(settings, command, {});

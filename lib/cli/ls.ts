@@ -5,7 +5,7 @@ import { consistencySettings } from "./get.ts";
 import { encodeValue } from "./item.ts";
 import { bytesShown, print, printLine, shown } from "./output.ts";
 import { clientCommand } from "./session.ts";
-import { type Settings, textOr, toggle, valuesOf, wholeNumber } from "./settings.ts";
+import { declare, type Settings, textOr, toggle, valuesOf, wholeNumber } from "./settings.ts";
 
 const settings = {
   prefix: { flags: "--prefix <prefix>", variables: [], help: "only keys that begin so", schema: textOr("") },
@@ -22,7 +22,7 @@ const settings = {
 
 export function addLs(program: Command): void {
   const command = program.command("ls").description("list keys").argument("[prefix]");
-  for (const { flags, help } of Object.values(settings)) command.option(flags, help);
+  declare(command, settings);
   clientCommand(command, async ({ client, json }) => {
     const { prefix, limit, keysOnly, reverse, consistency } = valuesOf(settings, command, {});
     let left = limit;

@@ -8,7 +8,7 @@ export function addMaelstrom(program: Command, end: (code: number) => never): vo
     "serve Maelstrom's protocol (lin-kv) on stdin and stdout",
   );
   declareLogLevel(command).action(async () => {
-    const host = adapterHost(command.opts<{ logLevel: string }>().logLevel, end);
+    const host = adapterHost(command, end);
     const maelstrom = new Maelstrom({ host, write: (line) => process.stdout.write(`${line}\n`) });
     const decoder = new TextDecoder();
     let rest = "";

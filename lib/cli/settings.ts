@@ -81,9 +81,20 @@ export function wholeNumberOrNone(least: number, most: number) {
   const expected = `a whole number from ${least} to ${most} is expected`;
   return v.pipe(
     v.optional(v.string()),
-    v.check((value) => value === undefined || /^\d{1,15}$/.test(value), expected),
+    v.check((value) => value === undefined || /^-?\d{1,16}$/.test(value), expected),
     v.transform((value) => value === undefined ? null : Number(value)),
     v.check((value) => value === null || (value >= least && value <= most), expected),
+  );
+}
+
+/** Above zero, with or without a fraction. */
+export function positiveNumberOrNone(most: number) {
+  const expected = `a number above 0, at most ${most}, is expected`;
+  return v.pipe(
+    v.optional(v.string()),
+    v.check((value) => value === undefined || /^\d{1,15}(\.\d{1,9})?$/.test(value), expected),
+    v.transform((value) => value === undefined ? null : Number(value)),
+    v.check((value) => value === null || (value > 0 && value <= most), expected),
   );
 }
 

@@ -1,6 +1,7 @@
 // `coracle simulate`: runs the deterministic world from seeds. Progress on stderr, the result on stdout's last line; a
 // failure is made small, explained, and comes with the one command that shows it again.
 import { Command } from "commander";
+import * as v from "valibot";
 import {
   builtInScenarios,
   commandOf,
@@ -18,56 +19,93 @@ import {
 } from "../simulation/mod.ts";
 import { Failure, wrongUsage } from "./failure.ts";
 import { printJson, printLine } from "./output.ts";
+import {
+  declare,
+  positiveNumberOrNone,
+  type Settings,
+  text,
+  toggle,
+  type Values,
+  valuesOf,
+  wholeNumber,
+  wholeNumberOrNone,
+} from "./settings.ts";
 
-type Options = {
-  seed?: string;
-  runs: string;
-  nodes?: string;
-  minutes?: string;
-  scenario?: string;
-  faults?: string;
-  operations?: string;
-  keys: string;
-  trace?: boolean;
-  json?: boolean;
-};
+const settings = {
+  seed: {
+    flags: "--seed <number>",
+    variables: [],
+    help: "the first seed (default: drawn, and printed)",
+    schema: wholeNumberOrNone(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+  },
+  runs: {
+    flags: "--runs <number>",
+    variables: [],
+    help: "so many runs, from consecutive seeds (default: 1)",
+    schema: wholeNumber(1, 1, 1e9),
+  },
+  nodes: {
+    flags: "--nodes <number>",
+    variables: [],
+    help: "replicas, 1 to 9 (default 5, a scenario's own: 3)",
+    schema: wholeNumberOrNone(1, 9),
+  },
+  minutes: {
+    flags: "--minutes <number>",
+    variables: [],
+    help: "virtual minutes under faults (default 1, or the scenario's)",
+    schema: positiveNumberOrNone(100_000),
+  },
+  scenario: {
+    flags: "--scenario <name or file>",
+    variables: [],
+    help: `a JSON file, or one of ${builtInScenarios.map(({ name }) => name).join(", ")}`,
+    schema: text(),
+  },
+  faults: {
+    flags: "--faults <numbers>",
+    variables: [],
+    help: "carry out only these faults of the schedule, as 0,3,4 or none",
+    schema: faultNumbers(),
+  },
+  operations: {
+    flags: "--operations <number>",
+    variables: [],
+    help: "clients stop after so many operations",
+    schema: wholeNumberOrNone(0, 1e9),
+  },
+  keys: {
+    flags: "--keys <number>",
+    variables: [],
+    help: "keys that the clients write (default: 24)",
+    schema: wholeNumber(24, 1, 100_000),
+  },
+  trace: { flags: "--trace", variables: [], help: "print everything that happens", schema: toggle() },
+  json: { flags: "--json", variables: [], help: "the result as JSON", schema: toggle() },
+} satisfies Settings;
+
+type Options = Values<typeof settings>;
 
 /** Ends with 0 if nothing broke, 1 if something did, 2 for flags that cannot be meant. */
 export function simulateCommand(): Command {
-  return new Command("simulate")
+  const command = new Command("simulate")
     .description("run whole clusters under faults in virtual time, from a seed, and check everything they do")
-    .option("--seed <number>", "the first seed (default: drawn, and printed)")
-    .option("--runs <number>", "so many runs, from consecutive seeds", "1")
-    .option("--nodes <number>", "replicas, 1 to 9 (default 5, a scenario's own: 3)")
-    .option("--minutes <number>", "virtual minutes under faults (default 1, or the scenario's)")
-    .option(
-      "--scenario <name or file>",
-      `a JSON file, or one of ${builtInScenarios.map(({ name }) => name).join(", ")}`,
-    )
-    .option("--faults <numbers>", "carry out only these faults of the schedule, as 0,3,4 or none")
-    .option("--operations <number>", "clients stop after so many operations")
-    .option("--keys <number>", "keys that the clients write", "24")
-    .option("--trace", "print everything that happens")
-    .option("--json", "the result as JSON")
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "coracle: ")) })
-    .action(simulateAction);
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "coracle: ")) });
+  return declare(command, settings).action(() => simulateAction(valuesOf(settings, command, {})));
 }
 
 async function simulateAction(options: Options): Promise<void> {
-  const seed = options.seed === undefined
-    ? Math.floor(Math.random() * 1e9)
-    : whole("--seed", options.seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-  const runs = whole("--runs", options.runs, 1, 1e9);
-  const workload = kvWorkload({ keys: whole("--keys", options.keys, 1, 100_000) });
+  const { runs, keys, trace, scenario, json } = options;
+  const seed = options.seed ?? Math.floor(Math.random() * 1e9);
+  const workload = kvWorkload({ keys });
   const { seed: _seed, ...run } = await runOptions(options, seed);
-  const scenario = options.scenario ?? null;
-  if (options.trace === true) {
+  if (trace) {
     if (runs > 1) throw wrongUsage("--trace shows one run: leave --runs out");
     return await traced(
       () => runWorld(workload, { ...run, seed, trace: writeOut }),
       scenario,
-      options.json === true,
+      json,
     );
   }
   const beganAt = performance.now();
@@ -85,7 +123,7 @@ async function simulateAction(options: Options): Promise<void> {
     onShrink: (what) => note(`smaller: ${what}`),
   });
   note("");
-  await tell(report, (performance.now() - beganAt) / 1000, scenario, options.json === true);
+  await tell(report, (performance.now() - beganAt) / 1000, scenario, json);
 }
 
 async function traced(run: () => Promise<RunResult>, scenario: string | null, json: boolean): Promise<void> {
@@ -149,22 +187,17 @@ async function tell(
   }
 }
 
-async function runOptions(options: Options, seed: number): Promise<RunOptions> {
-  const base: RunOptions = options.scenario === undefined
-    ? { seed }
-    : runOptionsOf(await scenarioNamed(options.scenario), seed);
-  const minutes = options.minutes === undefined ? undefined : Number(options.minutes);
-  if (minutes !== undefined && !(minutes > 0 && minutes <= 100_000)) {
-    throw wrongUsage("--minutes must be above 0");
-  }
+async function runOptions(
+  { scenario, minutes, nodes, operations, faults }: Options,
+  seed: number,
+): Promise<RunOptions> {
+  const base: RunOptions = scenario === null ? { seed } : runOptionsOf(await scenarioNamed(scenario), seed);
   return {
     ...base,
-    ...(options.nodes === undefined ? {} : { nodes: whole("--nodes", options.nodes, 1, 9) }),
-    ...(minutes === undefined ? {} : { durationMs: minutes * 60_000 }),
-    ...(options.operations === undefined
-      ? {}
-      : { maxOperations: whole("--operations", options.operations, 0, 1e9) }),
-    ...(options.faults === undefined ? {} : { keepFaults: faultNumbers(options.faults) }),
+    ...(nodes === null ? {} : { nodes }),
+    ...(minutes === null ? {} : { durationMs: minutes * 60_000 }),
+    ...(operations === null ? {} : { maxOperations: operations }),
+    ...(faults === null ? {} : { keepFaults: faults }),
   };
 }
 
@@ -182,16 +215,19 @@ async function scenarioNamed(name: string) {
   return parsed.scenario;
 }
 
-function faultNumbers(text: string): number[] {
-  return text === "none" ? [] : text.split(",").map((part) => whole("--faults", part, 0, 1e9));
-}
-
-function whole(flag: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isSafeInteger(value) || value < least || value > most) {
-    throw wrongUsage(`${flag} must be a whole number from ${least} to ${most}, not "${text}"`);
-  }
-  return value;
+/** `0,3,4`, or `none`; null where none was given. */
+function faultNumbers() {
+  return v.pipe(
+    v.optional(v.string()),
+    v.check(
+      (value) => value === undefined || /^(none|\d{1,9}(,\d{1,9})*)$/.test(value),
+      "numbers such as 0,3,4, or none, are expected",
+    ),
+    v.transform((value) => {
+      if (value === undefined) return null;
+      return value === "none" ? [] : value.split(",").map(Number);
+    }),
+  );
 }
 
 function writeOut(line: string): void {

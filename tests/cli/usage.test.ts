@@ -46,6 +46,13 @@ const wrong: readonly Case[] = [
   ["serve --remove-dead-after 0s", 2, /--remove-dead-after "0s": a time such as/],
   // Fine as far as that goes: the next thing is wrong.
   ["serve --remove-dead-after 1.5h --log-level x", 2, /--log-level "x"/],
+  ["simulate --runs many", 2, /--runs "many": a whole number from 1/],
+  ["simulate --minutes 0", 2, /--minutes "0": a number above 0/],
+  ["simulate --faults 1,x", 2, /--faults "1,x": numbers such as 0,3,4/],
+  ["check - --model tree", 2, /--model "tree": one of kv, counter, list, bank/],
+  ["check - --max-steps 0", 2, /--max-steps "0": a whole number from 1/],
+  ["check - --accounts {}", 2, /--accounts goes with --model bank/],
+  ["maelstrom --log-level x", 2, /--log-level "x": one of debug/],
   ["watch --prefix a/", 1, /coracle watch is not built yet \(not_implemented\)/],
   ["members --url http://127.0.0.1:1", 1, /no node answers/],
   ["add n4 --role king", 2, /--role is voter or learner/],
