@@ -143,7 +143,7 @@ export class Changes {
     if (request.type === "remove") {
       return planRemoval(configuration, request.id, request.leavesAtLeast);
     }
-    if (request.type === "configure") return planConfiguration(configuration, request, isLive);
+    if (request.type === "configure") return planConfiguration(status.configuration, request, isLive);
     const linked = this.#options.links.connected().map(({ replica }) => replica);
     const planned = planAddition(configuration, request, [this.#options.self, ...linked]);
     if (planned.ok && planned.newcomer !== null) this.#options.offer(planned.newcomer, request.role);

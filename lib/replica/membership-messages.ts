@@ -57,6 +57,8 @@ export type AdminRequest =
     readonly type: "configure";
     readonly voters: readonly string[];
     readonly learners: readonly string[];
+    /** Only from the configuration of this index; null = from any. */
+    readonly ifIndex: number | null;
     readonly force: boolean;
   }
   | { readonly type: "transfer"; readonly to: string | null };
@@ -67,6 +69,8 @@ export type AdminRefusal =
   | "not_found"
   /** Another change runs, or this one would leave no live quorum. */
   | "conflict"
+  /** The configuration is not the one that the change was made for. */
+  | "changed"
   /** No leader, or none that can say yet. Definitely not done. */
   | "unavailable"
   /** May or may not be done. */
@@ -144,13 +148,15 @@ function isJoinOutcome(value: Fields): boolean {
 }
 
 function isRequest(value: Fields): boolean {
-  const { type, id, url, incarnation, role, force, voters, learners, to, leavesAtLeast } = value;
+  const { type, id, url, incarnation, role, force, voters, learners, ifIndex, to, leavesAtLeast } = value;
   if (type === "transfer") return isTextOrNull(to);
   if (typeof force !== "boolean") return false;
   if (type === "remove") {
     return typeof id === "string" && (leavesAtLeast === undefined || isCount(leavesAtLeast));
   }
-  if (type === "configure") return isNames(voters) && isNames(learners);
+  if (type === "configure") {
+    return isNames(voters) && isNames(learners) && (ifIndex === null || isCount(ifIndex));
+  }
   return type === "add" && typeof id === "string" && isTextOrNull(url) && isTextOrNull(incarnation) &&
     isRole(role);
 }

@@ -1,6 +1,14 @@
 // From what people or joining nodes ask for to the voters and learners to reach, and what speaks against it. Pure
 // arithmetic on names; nothing here knows the time.
-import { type Configuration, idOf, majority, members, type ReplicaId, replicaId } from "../raft/mod.ts";
+import {
+  type Configuration,
+  type ConfigurationAt,
+  idOf,
+  majority,
+  members,
+  type ReplicaId,
+  replicaId,
+} from "../raft/mod.ts";
 import type { AdminRefusal, AdminRequest, MemberRole } from "./membership-messages.ts";
 
 export type Plan = { readonly voters: readonly ReplicaId[]; readonly learners: readonly ReplicaId[] };
@@ -46,10 +54,14 @@ export function planRemoval(
 
 /** Exactly these. Whoever is no member yet has to join first: new nodes enter as learners. */
 export function planConfiguration(
-  configuration: Configuration,
+  { index, configuration }: ConfigurationAt,
   request: Extract<AdminRequest, { type: "configure" }>,
   isLive: (replica: ReplicaId) => boolean,
 ): Planned {
+  const { ifIndex } = request;
+  if (ifIndex !== null && ifIndex !== index) {
+    return refuse("changed", `the configuration is that of index ${index} by now, not of ${ifIndex}`);
+  }
   if (request.voters.length === 0) return refuse("invalid", "a cluster needs a voter");
   const named = [...request.voters, ...request.learners];
   if (new Set(named).size !== named.length) return refuse("invalid", "a member is named twice");

@@ -115,7 +115,7 @@ export class Nemesis<Query, Answer> {
           // Nobody is there to be asked: the healed core brings the members back.
           if (running.length === 0) return;
           const asked = random.pick(running);
-          const request = { type: "configure", voters, learners, force: false } as const;
+          const request = { type: "configure", voters, learners, ifIndex: null, force: false } as const;
           asked.process?.turn(() => void asked.replica?.administer(request, { timeoutMs: 5000 }));
         };
         configure(names.filter((name) => name !== node.name), [node.name]);

@@ -106,7 +106,11 @@ export class Operators<Query, Answer> {
   }
 
   #configure(voters: readonly string[], learners: readonly string[], random: RandomSource): boolean {
-    return this.#ask({ type: "configure", voters, learners, force: false }, random, () => voters);
+    return this.#ask(
+      { type: "configure", voters, learners, ifIndex: null, force: false },
+      random,
+      () => voters,
+    );
   }
 
   /** Whether it may be asked for: what is left has to be able to decide. */

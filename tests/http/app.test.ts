@@ -138,16 +138,20 @@ describe("routes", () => {
     const addition = { id: "n2", url: "http://127.0.0.1:1", incarnation: "b", role: "learner" };
     assertEquals(await ask("POST", "/v1/cluster/members", addition), told);
     assertEquals(await ask("DELETE", "/v1/cluster/members/n2~b?force=true"), told);
+    const configure = { method: "PUT", body: '{"voters":["n1"]}', headers: { "if-match": '"7"' } };
+    assertEquals(await (await request("/v1/cluster/configuration", configure)).json(), told);
     assertEquals(await ask("PUT", "/v1/cluster/configuration", { voters: ["n1"] }), told);
     assertEquals(replica.administered, [
       { type: "add", ...addition, role: "learner", force: false },
       { type: "remove", id: "n2~b", force: true },
-      { type: "configure", voters: ["n1"], learners: [], force: false },
+      { type: "configure", voters: ["n1"], learners: [], ifIndex: 7, force: false },
+      { type: "configure", voters: ["n1"], learners: [], ifIndex: null, force: false },
     ]);
     const codes = {
       invalid: "400 invalid_request",
       not_found: "404 not_found",
       conflict: "409 conflict",
+      changed: "412 precondition_failed",
       unavailable: "503 unavailable",
       unknown: "504 outcome_unknown",
     } as const;
@@ -160,7 +164,44 @@ describe("routes", () => {
     assertEquals(await ask("DELETE", "/v1/cluster/members/a%20b"), "400 invalid_request");
     assertEquals(await ask("POST", "/v1/cluster/members", { id: "" }), "400 invalid_request");
     assertEquals(await ask("PUT", "/v1/cluster/configuration", { voters: "n1" }), "400 invalid_request");
+    for (const url of ["ftp://n2", "n2:8080", "http://", "", "javascript:1"]) {
+      assertEquals(await ask("POST", "/v1/cluster/members", { id: "n2", url }), "400 invalid_request", url);
+    }
+    for (const tag of ["7", '"x"', 'W/"7"']) {
+      const headers = { "if-match": tag };
+      const answer = await request("/v1/cluster/configuration", { ...configure, headers });
+      assertEquals(await problemOf(answer), "400 invalid_request", tag);
+    }
+    assertEquals(await ask("DELETE", "/v1/cluster/members/n2?timeout=soon"), "400 invalid_request");
     assertEquals(replica.administered.length, asked);
+  });
+
+  test("what is wrong with a body is said in words", async () => {
+    const { request } = testApp();
+    const said = async (body: unknown) => {
+      const init = { method: "POST", body: JSON.stringify(body) };
+      return (await (await request("/v1/cluster/members", init)).json()).detail;
+    };
+    assertEquals(await said({ id: "n2", rank: 1 }), 'There is no field "rank" here.');
+    assertEquals(await said({}), 'The field "id" is missing.');
+    assertEquals(await said({ id: 7 }), "id: a text is expected.");
+    assertEquals(await said({ id: "n/2" }), "id: 1 to 64 of A-Z a-z 0-9 . _ - are expected.");
+    assertEquals(await said({ id: "n2", role: "king" }), "role: voter or learner is expected.");
+    assertEquals(await said("n2"), "The body is not a JSON object.");
+  });
+
+  test("a change of the members waits as long as is asked for, 5 s at most", async () => {
+    const { request, replica } = testApp();
+    replica.picture = { role: "follower", leaderId: null };
+    for (const [timeout, most] of [["", 5000], ["?timeout=300ms", 300], ["?timeout=60s", 5000]] as const) {
+      replica.timeouts.length = 0;
+      await request(`/v1/cluster/members/n2${timeout}`, { method: "DELETE" });
+      await request(`/v1/cluster/leader${timeout}`, { method: "POST", body: "{}" });
+      for (const given of replica.timeouts) {
+        assert(given <= most && given > most - 300, `${timeout}: ${given}`);
+      }
+      assertEquals(replica.timeouts.length, 2);
+    }
   });
 
   test("fly-replay: a follower has the proxy repeat a small write at the leader, once", async () => {

@@ -57,8 +57,9 @@ export class OneReplica implements ReplicaApi<KvQuery, KvAnswer> {
   /** What the next changes of the members end with. */
   nextAdmin: AdminOutcome = { ok: false, reason: "unavailable", detail: "alone" };
 
-  administer(request: AdminRequest): Promise<AdminOutcome> {
+  administer(request: AdminRequest, { timeoutMs }: { readonly timeoutMs: number }): Promise<AdminOutcome> {
     this.administered.push(request);
+    this.timeouts.push(timeoutMs);
     return Promise.resolve(this.nextAdmin);
   }
 

@@ -50,14 +50,23 @@ describe("plans", () => {
 
   test("a list names members, the living one of two incarnations, each once", () => {
     const two = { ...three, learners: ["n2~b"] };
-    const list = (voters: string[], learners: string[] = []) =>
-      planConfiguration(two, { type: "configure", voters, learners, force: false }, (one) => one === "n2~b");
+    const list = (voters: string[], learners: string[] = [], ifIndex: number | null = null) =>
+      planConfiguration(
+        { index: 9, configuration: two },
+        { type: "configure", voters, learners, ifIndex, force: false },
+        (one) => one === "n2~b",
+      );
     const good = list(["n1", "n2"], ["n3"]);
     assert(good.ok);
     assertEquals(good.plan, { voters: ["n1~a", "n2~b"], learners: ["n3~a"] });
     for (const bad of [list([]), list(["n1", "n1"]), list(["n1", "x"]), list(["n1"], ["n1"])]) {
       assert(!bad.ok && bad.reason === "invalid");
     }
+    const late = list(["n1", "n2"], ["n3"], 8);
+    assert(!late.ok && late.reason === "changed");
+    const both = list(["n1", "n2~a"], ["n2~b"], 9);
+    assert(both.ok);
+    assertEquals(both.plan, { voters: ["n1~a", "n2~a"], learners: ["n2~b"] });
   });
 
   test("an addition needs somebody who can be reached; the same again changes nothing", () => {

@@ -248,7 +248,7 @@ describe("changes", () => {
     await votersAre(world, ["n1", "n2", "n3", "n4", "n5", "n6"]);
     const terms = () => [...world.nodes.values()].map((node) => node.replica.status().term);
     const outcome = await ask(world, world.node("n2"), {
-      ...{ type: "configure", voters: ["n4", "n5", "n6"], learners: ["n1"], force: false },
+      ...{ type: "configure", voters: ["n4", "n5", "n6"], learners: ["n1"], ifIndex: null, force: false },
     });
     assert(outcome.ok, JSON.stringify(outcome));
     await votersAre(world, ["n4", "n5", "n6"]);
@@ -274,7 +274,7 @@ describe("changes", () => {
     await world.run(2000);
     const leader = await world.elected();
     const configure = (names: string[], force = false): AdminRequest => ({
-      ...{ type: "configure", voters: names, learners: [], force },
+      ...{ type: "configure", voters: names, learners: [], ifIndex: null, force },
     });
     const reasons = [];
     for (const names of [[], ["n1", "stranger"], ["n1", "n1"], [leader.id, "n4"]]) {

@@ -3,19 +3,18 @@ import * as v from "valibot";
 import { idOf, incarnationOf, isJoint, members, type ReplicaId } from "../../raft/mod.ts";
 import type { ReplicaStatus } from "../../replica/api.ts";
 import { bringUpSentence } from "../../replica/bring-up.ts";
-import { readBody } from "../body.ts";
-import { DEFAULT_TIMEOUT_MS } from "../duration.ts";
+import { parseChangeTimeout } from "../duration.ts";
 import { stateHeaders } from "../ending.ts";
 import type { Endpoint, Exchange } from "../exchange.ts";
+import { parseJson } from "../json-body.ts";
 import type { DirectoryEntry } from "../options.ts";
-import { bad, type Checked, good, type Problem, problem } from "../problem.ts";
+import { type Problem, problem } from "../problem.ts";
 import { leaderOf, type Services } from "../services.ts";
 import { redirectToLeader } from "../write.ts";
-import { adminProblem } from "./members.ts";
+import { administer } from "./members.ts";
 
 /** A link that carried nothing for so long is not healthy; heartbeats come many times a second. */
 const HEALTHY_CONTACT_MS = 3_000;
-const MAX_JSON_BYTES = 64 * 1024;
 
 export function clusterEndpoint(services: Services): Endpoint {
   return {
@@ -112,7 +111,9 @@ async function transfer(services: Services, exchange: Exchange): Promise<Respons
   if (!body.ok) return body.problem;
   const status = services.replica.status();
   const wanted = body.value.to ?? null;
-  if (status.role !== "leader") return redirectToLeader(services, exchange) ?? await pass(services, wanted);
+  if (status.role !== "leader") {
+    return redirectToLeader(services, exchange) ?? await pass(services, exchange, wanted);
+  }
   const to = wanted === null ? null : voterCalled(status, wanted);
   if (wanted !== null && to === null) {
     return problem("invalid_request", "There is no voter with this id; GET /v1/cluster lists them.");
@@ -126,15 +127,19 @@ async function transfer(services: Services, exchange: Exchange): Promise<Respons
 }
 
 /** The leader is asked over the peer link. */
-async function pass(services: Services, to: string | null): Promise<Response | Problem> {
-  const outcome = await services.replica.administer({ type: "transfer", to }, { timeoutMs: 5_000 });
-  if (!outcome.ok) return adminProblem(outcome);
-  const { configuration, leaderId } = outcome;
-  const answer = {
-    to: leaderId === null ? to : idOf(leaderId),
-    configuration: configurationJson({ configuration }),
-  };
-  return Response.json(answer, { headers: stateHeaders(services, null) });
+async function pass(services: Services, exchange: Exchange, to: string | null): Promise<Response | Problem> {
+  const timeoutMs = parseChangeTimeout(exchange.query);
+  if (!timeoutMs.ok) return timeoutMs.problem;
+  return await administer(
+    services,
+    exchange,
+    { type: "transfer", to },
+    timeoutMs.value,
+    ({ configuration, leaderId }) => ({
+      to: leaderId === null ? to : idOf(leaderId),
+      configuration: configurationJson({ configuration }),
+    }),
+  );
 }
 
 function voterCalled({ configuration }: ReplicaStatus, id: string): ReplicaId | null {
@@ -151,30 +156,4 @@ function transferProblem(reason: string): Problem {
     default:
       return problem("unavailable", "Leadership is changing; nothing was done.");
   }
-}
-
-/** The JSON body of a request, checked; an empty body is `{}`. */
-export async function parseJson<S extends v.GenericSchema>(
-  { admission }: Services,
-  request: Request,
-  schema: S,
-): Promise<Checked<v.InferOutput<S>>> {
-  const bounds = { maxBytes: MAX_JSON_BYTES, timeoutMs: DEFAULT_TIMEOUT_MS, admission };
-  const body = await readBody(request, bounds);
-  if (!body.ok) return body;
-  admission.release(body.value.reserved);
-  let json: unknown;
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(body.value.bytes);
-    json = text.trim() === "" ? {} : JSON.parse(text);
-  } catch {
-    return bad("invalid_request", "The body is not JSON.");
-  }
-  // To valibot an array is an object without the fields that were asked for.
-  if (Array.isArray(json)) return bad("invalid_request", "The body is not a JSON object.");
-  const parsed = v.safeParse(schema, json);
-  if (parsed.success) return good(parsed.output);
-  const [issue] = parsed.issues;
-  const where = v.getDotPath(issue) ?? "the body";
-  return bad("invalid_request", `${where}: ${issue.message}.`);
 }

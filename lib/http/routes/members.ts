@@ -3,22 +3,24 @@
 import * as v from "valibot";
 import { idPattern, idRule, isIncarnation, isMemberName } from "../../raft/mod.ts";
 import type { AdminOutcome, AdminRequest } from "../../replica/membership-messages.ts";
+import { parseChangeTimeout } from "../duration.ts";
 import { stateHeaders } from "../ending.ts";
 import type { Endpoint, Exchange, Handler } from "../exchange.ts";
+import { parseJson } from "../json-body.ts";
 import { bad, type Checked, good, type Problem, problem, type ProblemCode } from "../problem.ts";
 import type { Services } from "../services.ts";
 import { decodePath, rawPath } from "../target.ts";
-import { configurationJson, parseJson } from "./cluster.ts";
-
-/** How long a change may wait before it begins, and to be committed to. */
-export const CHANGE_TIMEOUT_MS = 5_000;
+import { configurationJson } from "./cluster.ts";
 
 const Name = v.pipe(v.string(), v.regex(idPattern, idRule));
 const Member = v.pipe(v.string(), v.check(isMemberName, "no name of a member"));
 
 const Addition = v.strictObject({
   id: Name,
-  url: v.optional(v.nullable(v.pipe(v.string(), v.url("not a URL"))), null),
+  url: v.optional(
+    v.nullable(v.pipe(v.string(), v.check(isNodeUrl, "a URL such as http://10.0.0.1:8080 is expected"))),
+    null,
+  ),
   incarnation: v.optional(v.nullable(v.pipe(v.string(), v.check(isIncarnation, "no incarnation"))), null),
   role: v.optional(v.picklist(["voter", "learner"], "voter or learner is expected"), "voter"),
 });
@@ -43,11 +45,27 @@ export function memberEndpoint(services: Services): Endpoint {
   });
 }
 
+/** `If-Match: "index"` does it only from that configuration: what was read may have been changed meanwhile. */
 export function configurationEndpoint(services: Services): Endpoint {
   return changing(services, "/v1/cluster/configuration", "PUT", async (exchange, force) => {
+    const ifIndex = indexOf(exchange.request.headers.get("if-match"));
+    if (!ifIndex.ok) return ifIndex;
     const body = await parseJson(services, exchange.request, Wanted);
-    return body.ok ? good({ type: "configure", ...body.value, force }) : body;
+    return body.ok ? good({ type: "configure", ...body.value, ifIndex: ifIndex.value, force }) : body;
   });
+}
+
+/** null = any. */
+function indexOf(ifMatch: string | null): Checked<number | null> {
+  if (ifMatch === null || ifMatch.trim() === "*") return good(null);
+  const tag = /^"(\d{1,15})"$/.exec(ifMatch.trim());
+  if (tag !== null) return good(Number(tag[1]));
+  return bad("invalid_request", 'If-Match is the index of a configuration in quotes, like "12", or *.');
+}
+
+function isNodeUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.hostname !== "";
 }
 
 type Read = (
@@ -66,30 +84,42 @@ function changing(
     if (force !== "true" && force !== "false") {
       return problem("invalid_request", "force is true or false.");
     }
+    const timeoutMs = parseChangeTimeout(exchange.query);
+    if (!timeoutMs.ok) return timeoutMs.problem;
     const request = await read(exchange, force === "true");
-    return request.ok ? await administer(services, request.value) : request.problem;
+    if (!request.ok) return request.problem;
+    const answer = ({ configuration }: Done) => configurationJson({ configuration });
+    return await administer(services, exchange, request.value, timeoutMs.value, answer);
   };
   return { route, methods: { [method]: handler }, stamp: () => stateHeaders(services, null) };
 }
 
-export async function administer(services: Services, request: AdminRequest): Promise<Response | Problem> {
-  const outcome = await services.replica.administer(request, { timeoutMs: CHANGE_TIMEOUT_MS });
+type Done = Extract<AdminOutcome, { ok: true }>;
+
+/** `timeoutMs` counts from the request's arrival. */
+export async function administer(
+  services: Services,
+  { startedAt }: Exchange,
+  request: AdminRequest,
+  timeoutMs: number,
+  answer: (done: Done) => unknown,
+): Promise<Response | Problem> {
+  const leftMs = timeoutMs - (services.clock.monotonic() - startedAt);
+  const outcome = await services.replica.administer(request, { timeoutMs: Math.max(0, leftMs) });
   if (!outcome.ok) return adminProblem(outcome);
-  const { configuration } = outcome;
-  return Response.json({ ...configurationJson({ configuration }) }, {
-    headers: stateHeaders(services, null),
-  });
+  return Response.json(answer(outcome), { headers: stateHeaders(services, null) });
 }
 
 const CODES: Readonly<Record<Extract<AdminOutcome, { ok: false }>["reason"], ProblemCode>> = {
   invalid: "invalid_request",
   not_found: "not_found",
   conflict: "conflict",
+  changed: "precondition_failed",
   unavailable: "unavailable",
   not_leader: "unavailable",
   unknown: "outcome_unknown",
 };
 
-export function adminProblem({ reason, detail }: Extract<AdminOutcome, { ok: false }>): Problem {
+function adminProblem({ reason, detail }: Extract<AdminOutcome, { ok: false }>): Problem {
   return problem(CODES[reason] ?? "unavailable", `${detail}.`);
 }
