@@ -87,22 +87,28 @@ function theOneMeant(
   return called.find((replica) => replica === name) ?? called.find(isLive) ?? called[0] ?? name;
 }
 
-/** Who is called so and can be reached: a newcomer enters as a learner, a learner that is to vote is promoted. */
+export type PlannedAddition =
+  | Exclude<Planned, { ok: true }>
+  | (Extract<Planned, { ok: true }> & { readonly newcomer: ReplicaId | null });
+
+/** A newcomer that can be reached enters as a learner; a member becomes what it is to be. */
 export function planAddition(
   configuration: Configuration,
   { id, url, incarnation, role }: Extract<AdminRequest, { type: "add" }>,
   reachable: readonly ReplicaId[],
-):
-  | Exclude<Planned, { ok: true }>
-  | (Extract<Planned, { ok: true }> & { readonly newcomer: ReplicaId | null }) {
+): PlannedAddition {
   const named = (replica: ReplicaId) =>
     idOf(replica) === id && (incarnation === null || replica === replicaId(id, incarnation));
+  const { voters, learners } = configuration;
   const candidates = reachable.filter(named);
   const member = candidates.find((replica) => members(configuration).includes(replica));
+  // A voter that is to be a learner need not answer for that.
+  const silent = candidates.length === 0 ? voters.find(named) : undefined;
+  if (role === "learner" && (member ?? silent) !== undefined) {
+    return planDemotion(configuration, member ?? silent ?? "");
+  }
   if (member !== undefined) {
-    const promote = role === "voter" && !configuration.voters.includes(member);
-    const { voters, learners } = configuration;
-    const plan = promote ? planRole(configuration, member, "voter") : { voters, learners };
+    const plan = voters.includes(member) ? { voters, learners } : planRole(configuration, member, "voter");
     return { ok: true, plan, newcomer: null };
   }
   const [newcomer] = candidates;
@@ -111,6 +117,19 @@ export function planAddition(
     return refuse("unavailable", `nobody called ${id} answers${where}: start it with --join`);
   }
   return { ok: true, plan: planEntry(configuration, newcomer), newcomer };
+}
+
+function planDemotion(configuration: Configuration, member: ReplicaId): PlannedAddition {
+  const { voters, learners } = configuration;
+  const votes = voters.includes(member);
+  if (votes && voters.length === 1) {
+    return refuse(
+      "conflict",
+      `${idOf(member)} is the only voter: a cluster without voters would be no cluster`,
+    );
+  }
+  const plan = votes ? planRole(configuration, member, "learner") : { voters, learners };
+  return { ok: true, plan, newcomer: null };
 }
 
 /** A newcomer as learner; learners that are older incarnations of it go. A voter that is one stays until it is replaced. */

@@ -83,6 +83,22 @@ describe("plans", () => {
     assert(promoted.ok && promoted.plan.voters.includes("r~a") && promoted.plan.learners.length === 0);
   });
 
+  test("a voter that is to be a learner becomes one, also when it does not answer; never the only one", () => {
+    const demote = (configuration: typeof three, reachable: string[]) =>
+      planAddition(
+        configuration,
+        { type: "add", id: "n2", url: null, incarnation: null, role: "learner", force: false },
+        reachable,
+      );
+    for (const reachable of [["n2~a"], []]) {
+      const planned = demote(three, reachable);
+      assert(planned.ok && planned.newcomer === null);
+      assertEquals(planned.plan, { voters: ["n1~a", "n3~a"], learners: ["r~a", "n2~a"] });
+    }
+    const only = demote({ ...three, voters: ["n2~a"] }, ["n2~a"]);
+    assert(!only.ok && only.reason === "conflict");
+  });
+
   test("a live quorum is one of the new voters", () => {
     const plan = { voters: ["n1~a", "n2~a", "n4~a"], learners: ["n3~a"] };
     const live = (...names: string[]) => hasLiveQuorum(plan, (one) => names.includes(one));
