@@ -1,48 +1,82 @@
 // Who belongs to the cluster, and changing that: members, add, remove, replace, promote, transfer, leave.
 import type { Command } from "commander";
-import { type Client, type Cluster, ProblemError } from "../client/mod.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Client,
+  type Cluster,
+  ProblemError,
+  type Request,
+  UnexpectedAnswer,
+  withQuery,
+} from "../client/mod.ts";
+import { nodeUrl } from "./addresses.ts";
 import { Failure, wrongUsage } from "./failure.ts";
 import { printJson, printLine, shown, table } from "./output.ts";
-import { clientCommand, type Session } from "./session.ts";
+import { replacement } from "./replacement.ts";
+import { clientCommand, clientOf, type Session } from "./session.ts";
+import { declare, oneOf, type Settings, toggle, valuesOf } from "./settings.ts";
+
+const forcing = {
+  force: {
+    flags: "--force",
+    variables: [],
+    help: "even if no live majority of voters is left",
+    schema: toggle(),
+  },
+} satisfies Settings;
+
+const adding = {
+  role: {
+    flags: "--role <role>",
+    variables: [],
+    help: "voter or learner (default: voter)",
+    schema: oneOf(["voter", "learner"], "voter"),
+  },
+  ...forcing,
+} satisfies Settings;
 
 export function addMemberCommands(program: Command): void {
   clientCommand(program.command("members").description("who belongs to the cluster"), members);
   const added = program.command("add").description(
     "let a node in that waits for it, or make it what it is to be",
   )
-    .argument("<id>").argument("[url]", "where it can be reached, if it has not been heard of")
-    .option("--role <role>", "voter or learner", "voter");
-  clientCommand(added, (session, command) => {
-    const [id = "", url] = command.args;
-    const { role } = command.opts<{ role: string }>();
-    if (role !== "voter" && role !== "learner") throw wrongUsage("--role is voter or learner");
-    return add(session, id, url ?? null, role);
+    .argument("<id>").argument("[url]", "where it can be reached, if it has not been heard of");
+  clientCommand(declare(added, adding), (session, command) => {
+    const [id = "", url = null] = command.args;
+    if (url !== null && nodeUrl(url) === null) {
+      throw wrongUsage(`"${url}" is no URL such as http://10.0.0.1:8080`);
+    }
+    return add(session, { id, url, ...valuesOf(adding, command, {}) });
   });
   const promoted = program.command("promote").description("make a learner a voter").argument("<id>");
-  clientCommand(promoted, (session, command) => add(session, command.args[0] ?? "", null, "voter"));
-  const removed = forced(program.command("remove").description("remove a member").argument("<id>"));
-  clientCommand(removed, (session, command) => remove(session, command.args[0] ?? "", isForced(command)));
-  const replaced = forced(
-    program.command("replace").description("replace a member by another one, in one step")
-      .argument("<old>").argument("<new>", "a member already, as learner or voter: start it with --join"),
-  );
-  clientCommand(replaced, (session, command) => {
+  clientCommand(declare(promoted, forcing), (session, command) => {
+    const [id = ""] = command.args;
+    return add(session, { id, url: null, role: "voter", ...valuesOf(forcing, command, {}) });
+  });
+  const removed = program.command("remove").description("remove a member").argument("<id>");
+  clientCommand(declare(removed, forcing), (session, command) => {
+    const [id = ""] = command.args;
+    return remove(session, session.client, id, valuesOf(forcing, command, {}).force);
+  });
+  const replaced = program.command("replace").description("replace a member by another one, in one step")
+    .argument("<old>").argument("<new>", "a member already, as learner or voter: start it with --join");
+  clientCommand(declare(replaced, forcing), (session, command) => {
     const [old = "", by = ""] = command.args;
-    return replace(session, old, by, isForced(command));
+    if (old === by) throw wrongUsage(`replace ${old} ${by}: a member cannot take its own place`);
+    return replace(session, old, by, valuesOf(forcing, command, {}).force);
   });
   const transferred = program.command("transfer").description("hand leadership over")
     .argument("[id]", "to whom (default: the voter that is furthest)");
   clientCommand(transferred, (session, command) => transfer(session, command.args[0] ?? null));
-  const left = forced(program.command("leave").description("take the node at --url out of its cluster"));
-  clientCommand(left, (session, command) => leave(session, isForced(command)));
-}
-
-function forced(command: Command): Command {
-  return command.option("--force", "even if no live majority of voters is left");
-}
-
-function isForced(command: Command): boolean {
-  return command.opts<{ force?: boolean }>().force === true;
+  const left = program.command("leave").description("take the node at --url out of its cluster")
+    .argument("[id]", "which it is to be; needed where --url names several");
+  clientCommand(declare(left, forcing), (session, command) => {
+    const [id = null] = command.args;
+    if (id === null && session.urls.length > 1) {
+      throw wrongUsage("leave takes the node at --url out, and that is several: give one, or the node's id");
+    }
+    return leave(session, id, valuesOf(forcing, command, {}).force);
+  });
 }
 
 async function members({ client, json }: Session): Promise<void> {
@@ -59,62 +93,97 @@ async function members({ client, json }: Session): Promise<void> {
   await printLine(table([["NODE", "ROLE", "ADDRESS", "INCARNATION", "REGION", "VERSION"], ...rows]));
 }
 
-async function add(
-  session: Session,
-  id: string,
-  url: string | null,
-  role: "voter" | "learner",
-): Promise<void> {
+type Addition = {
+  readonly id: string;
+  readonly url: string | null;
+  readonly role: "voter" | "learner";
+  readonly force: boolean;
+};
+
+async function add({ client, json }: Session, { id, role, url, force }: Addition): Promise<void> {
   const body = JSON.stringify({ id, role, ...url === null ? {} : { url } });
-  await change(session, "POST", "/v1/cluster/members", body);
+  const target = withQuery("/v1/cluster/members", { force });
+  await show(json, await send(client, { method: "POST", target, body }));
 }
 
-async function remove(session: Session, id: string, force: boolean): Promise<void> {
-  await change(
-    session,
-    "DELETE",
-    `/v1/cluster/members/${encodeURIComponent(id)}${force ? "?force=true" : ""}`,
-  );
+async function remove({ json }: Session, client: Client, id: string, force: boolean): Promise<void> {
+  const target = withQuery(`/v1/cluster/members/${encodeURIComponent(id)}`, { force });
+  await show(json, await send(client, { method: "DELETE", target }));
 }
 
-/** One joint change: the old one's part goes to the new one. */
-async function replace(session: Session, old: string, by: string, force: boolean): Promise<void> {
-  const { configuration } = await session.client.cluster();
-  if (configuration === null) throw new Failure("this node is in no cluster yet");
-  const { voters, learners } = configuration;
-  if (![...voters, ...learners].includes(old)) throw new Failure(`${old} is no member (not_found)`);
-  if (![...voters, ...learners].includes(by)) {
-    throw new Failure(`${by} is no member yet: start it with --join, and replace ${old} when it is one`);
+/** Between two looks at a configuration that others are changing. */
+const againMs = 100;
+
+/** Read and asked for again as long as others change the members meanwhile. */
+async function replace(
+  { client, json, timeoutMs }: Session,
+  old: string,
+  by: string,
+  force: boolean,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const cluster = await client.cluster();
+    if (cluster.configuration === null || cluster.members.length === 0) {
+      throw new Failure("this node is in no cluster yet");
+    }
+    let running = cluster.configuration.joint;
+    if (!running) {
+      const { index, voters, learners } = replacement(cluster, old, by);
+      const headers = { "if-match": index === null ? "*" : `"${index}"` };
+      const body = JSON.stringify({ voters, learners });
+      const target = withQuery("/v1/cluster/configuration", { force });
+      try {
+        return await show(json, await send(client, { method: "PUT", target, body, headers }));
+      } catch (error) {
+        if (!(error instanceof ProblemError && error.status === 412)) throw error;
+        running = true;
+      }
+    }
+    if (performance.now() + againMs >= deadline) {
+      throw new Failure("other changes of the members are running; nothing was done (conflict)");
+    }
+    await sleep(againMs);
   }
-  const without = (list: readonly string[]) => list.filter((id) => id !== old && id !== by);
-  const votes = voters.includes(old) || voters.includes(by);
-  const body = JSON.stringify({
-    voters: [...without(voters), ...votes ? [by] : []],
-    learners: [...without(learners), ...votes ? [] : [by]],
-  });
-  await change(session, "PUT", `/v1/cluster/configuration${force ? "?force=true" : ""}`, body);
 }
 
 async function transfer({ client, json }: Session, to: string | null): Promise<void> {
-  const { body } = await send(client, "POST", "/v1/cluster/leader", JSON.stringify({ to }));
-  const answer: unknown = JSON.parse(new TextDecoder().decode(body));
+  const body = JSON.stringify({ to });
+  const answer: unknown = JSON.parse(
+    await send(client, { method: "POST", target: "/v1/cluster/leader", body }),
+  );
   if (json) return await printJson(answer);
   const named: unknown = typeof answer === "object" && answer !== null ? Reflect.get(answer, "to") : null;
   await printLine(`leadership goes to ${typeof named === "string" ? shown(named) : "another voter"}`);
 }
 
-/** Asked of the node itself, which knows its id. */
-async function leave(session: Session, force: boolean): Promise<void> {
-  const answer = await session.client.send({ method: "GET", target: "/v1/cluster" });
-  const id = answer.headers.get("coracle-node");
-  if (id === null) throw new Failure("this node does not say who it is");
-  await remove(session, id, force);
+/** Asked of the node itself, which knows its id; where that is given, of the URL at which it answers. */
+async function leave(session: Session, id: string | null, force: boolean): Promise<void> {
+  const found: string[] = [];
+  let trouble: unknown = null;
+  for (const url of session.urls) {
+    const client = clientOf({ ...session, urls: [url] });
+    const name = await nodeName(client).catch((error: unknown) => {
+      trouble = error;
+      return null;
+    });
+    if (name !== null && (id === null || name === id)) return await remove(session, client, name, force);
+    if (name !== null) found.push(`${shown(name)} answers at ${url}`);
+  }
+  if (found.length === 0) throw trouble;
+  throw new Failure(`${found.join(", ")}: give the --url of ${id}, or remove it with coracle remove ${id}`);
 }
 
-async function change(session: Session, method: Method, target: string, body?: string): Promise<void> {
-  const answer = await send(session.client, method, target, body);
-  const configuration = JSON.parse(new TextDecoder().decode(answer.body)) as Cluster["configuration"];
-  if (session.json) return await printJson(configuration);
+async function nodeName(client: Client): Promise<string> {
+  const { headers } = await client.send({ method: "GET", target: "/v1/cluster" });
+  const name = headers.get("coracle-node");
+  if (name === null) throw new UnexpectedAnswer("this node does not say who it is");
+  return name;
+}
+
+async function show(json: boolean, body: string): Promise<void> {
+  const configuration = JSON.parse(body) as Cluster["configuration"];
+  if (json) return await printJson(configuration);
   const list = (names: readonly string[]) => names.length === 0 ? "none" : names.map(shown).join(", ");
   await printLine(
     `voters: ${list(configuration?.voters ?? [])} · learners: ${list(configuration?.learners ?? [])}` +
@@ -122,17 +191,17 @@ async function change(session: Session, method: Method, target: string, body?: s
   );
 }
 
-type Method = "POST" | "PUT" | "DELETE";
-
-async function send(client: Client, method: Method, target: string, body?: string) {
+/** The JSON that is answered. */
+async function send(client: Client, request: Request): Promise<string> {
   try {
-    const headers = body === undefined ? {} : { "content-type": "application/json" };
-    return await client.send({ method, target, headers, ...body === undefined ? {} : { body } });
+    const headers = request.body === undefined ? {} : { "content-type": "application/json" };
+    const { body } = await client.send({ ...request, headers: { ...headers, ...request.headers } });
+    return new TextDecoder().decode(body);
   } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
     // A plain 404 of a member is an answer, not a wrong URL.
-    if (error instanceof ProblemError && error.status === 404) {
-      throw new Failure(`${error.message.replace(/\.$/, "")} (not_found)`);
-    }
-    throw error;
+    if (error.status === 404) throw new Failure(`${error.message.replace(/\.$/, "")} (not_found)`);
+    const detail = error.detail.replaceAll("?force=true", "--force");
+    throw new ProblemError({ status: error.status, code: error.code, title: error.title, detail });
   }
 }

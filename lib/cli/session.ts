@@ -51,13 +51,17 @@ export function clientCommand(
 ): void {
   declare(command, settings).action(async () => {
     const { urls, token, timeoutMs, json } = valuesOf(settings, command, process.env);
-    const client = new Client({ urls, timeoutMs, ...(token === null ? {} : { token }) });
+    const client = clientOf({ urls, token, timeoutMs });
     try {
       await action({ client, urls, token, timeoutMs, json }, command);
     } catch (error) {
       throw asFailure(error, urls);
     }
   });
+}
+
+export function clientOf({ urls, token, timeoutMs }: Pick<Session, "urls" | "token" | "timeoutMs">): Client {
+  return new Client({ urls, timeoutMs, ...(token === null ? {} : { token }) });
 }
 
 /** One line for a person; what is not the cluster's or the network's doing is passed on as it is. */

@@ -1,9 +1,9 @@
 // `coracle status`: one screen that says who leads, who lags, and who is unreachable since when.
 import type { Command } from "commander";
-import { Client, type Cluster } from "../client/mod.ts";
+import type { Cluster } from "../client/mod.ts";
 import { Failure } from "./failure.ts";
 import { printJson, printLine, shown, table } from "./output.ts";
-import { clientCommand, type Session } from "./session.ts";
+import { clientCommand, clientOf, type Session } from "./session.ts";
 
 type Member = Cluster["members"][number];
 
@@ -32,12 +32,7 @@ async function askLeader({ token, timeoutMs }: Session, heard: Cluster): Promise
   const url = heard.members.find((member) => member.id === heard.leader)?.url ?? null;
   if (url === null) return heard;
   try {
-    const leader = new Client({
-      urls: [url],
-      timeoutMs: Math.min(timeoutMs, 2_000),
-      ...(token === null ? {} : { token }),
-    });
-    const told = await leader.cluster();
+    const told = await clientOf({ urls: [url], token, timeoutMs: Math.min(timeoutMs, 2_000) }).cluster();
     return told.leader === heard.leader ? told : heard;
   } catch {
     // It may be dead or out of our reach: then what the other node knows is the news.

@@ -55,7 +55,10 @@ const wrong: readonly Case[] = [
   ["maelstrom --log-level x", 2, /--log-level "x": one of debug/],
   ["watch --prefix a/", 1, /coracle watch is not built yet \(not_implemented\)/],
   ["members --url http://127.0.0.1:1", 1, /no node answers/],
-  ["add n4 --role king", 2, /--role is voter or learner/],
+  ["add n4 --role king", 2, /--role "king": one of voter, learner/],
+  ["add n4 ftp://x", 2, /"ftp:\/\/x" is no URL such as/],
+  ["replace n1 n1", 2, /a member cannot take its own place/],
+  ["leave --url http://127.0.0.1:9,http://127.0.0.1:10", 2, /give one, or the node's id/],
   ["dev --nodes 0", 2, /--nodes "0"/],
 ];
 
