@@ -18,8 +18,8 @@ export function addStatus(program: Command): void {
     async (session) => {
       const cluster = await askLeader(session, await session.client.cluster());
       if (session.json) await printJson(cluster);
-      else await printLine(screen(cluster, Date.now()));
       refuseOutsider(cluster);
+      if (!session.json) await printLine(screen(cluster, Date.now()));
       if (cluster.leader === null) {
         throw new Failure("no leader is known: writes and linearizable reads wait until a majority is up");
       }
