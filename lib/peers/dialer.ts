@@ -1,7 +1,7 @@
 // Where this node dials, and when: every known address until a peer answers there, again with jittered backoff when its
 // link is lost, the addresses that peers advertise included. An address that leads back to this node is left alone.
 import type { ReplicaId } from "../raft/mod.ts";
-import type { Channel, Clock, PeerIdentity, Random, Scheduler } from "../replica/ports.ts";
+import type { Channel, Clock, DialTrouble, PeerIdentity, Random, Scheduler } from "../replica/ports.ts";
 import type { PeerAddress } from "./addresses.ts";
 import type { Link, LinkEnding } from "./link.ts";
 import type { LinkLimits } from "./options.ts";
@@ -18,12 +18,14 @@ export type DialerOptions = {
 
 type Target = {
   readonly address: PeerAddress;
-  /** Only heard of from a peer; forgotten when it leads nowhere for long. */
+  /** Only heard of, from a peer or in a request; forgotten when it leads nowhere for long. */
   learnt: boolean;
   /** Who answered there last, or is said to be there; null = nobody yet. */
   replica: ReplicaId | null;
   isSelf: boolean;
-  /** Clock time of the last success, or of its beginning. */
+  /** Why the last dial came to nothing; null = it did not, or there was none yet. */
+  trouble: string | null;
+  /** Clock time of the last success, or of when the address came. */
   goodAt: number;
   readonly control: Attempt;
   readonly bulk: Attempt;
@@ -47,21 +49,22 @@ export class Dialer {
     this.#options = options;
   }
 
-  /** `learntFrom` null = told by people or discovery, kept for ever. */
-  add(address: PeerAddress, learntFrom: ReplicaId | null): void {
+  /** As `dial` of the port: absent = told for good, kept for ever; null = mentioned, and nobody knows who is there. */
+  add(address: PeerAddress, replica?: ReplicaId | null): void {
     const known = this.#targets.get(address.url);
     if (known !== undefined) {
-      if (learntFrom === null) known.learnt = false;
+      if (replica === undefined) known.learnt = false;
       // Two nodes may have exchanged their addresses.
-      else known.replica = learntFrom;
+      else if (replica !== null) known.replica = replica;
       return this.#wake(known, 0);
     }
-    if (learntFrom !== null && this.#learntCount() >= maxLearnt) return;
+    if (replica !== undefined && !this.#hasRoom()) return;
     const target: Target = {
       address,
-      learnt: learntFrom !== null,
-      replica: learntFrom,
+      learnt: replica !== undefined,
+      replica: replica ?? null,
       isSelf: false,
+      trouble: null,
       goodAt: this.#options.clock.monotonic(),
       control: { link: null, cancel: null, waitMs: this.#options.limits.backoffMinMs },
       bulk: { link: null, cancel: null, waitMs: this.#options.limits.backoffMinMs },
@@ -75,6 +78,7 @@ export class Dialer {
     const own = this.#targetOf.get(link);
     if (own !== undefined) {
       own.replica = peer.replica;
+      own.trouble = null;
       own.goodAt = this.#options.clock.monotonic();
     }
     if (link.channel !== "control") return;
@@ -93,6 +97,7 @@ export class Dialer {
     const attempt = target[link.channel];
     attempt.link = null;
     if (ending.peer !== null) target.replica = ending.peer.replica;
+    if (link.channel === "control") target.trouble = troubleOf(ending);
     if (ending.code === "self") {
       target.isSelf = true;
       return;
@@ -110,7 +115,17 @@ export class Dialer {
   /** A peer's link is gone, whoever dialled it: its addresses are of use again. */
   lost(replica: ReplicaId): void {
     const waitMs = this.#options.limits.backoffMinMs * (0.5 + this.#options.random() / 2);
-    for (const target of this.#of(replica)) this.#wake(target, waitMs);
+    for (const target of this.#of(replica)) {
+      // It was there until now, however long ago that began.
+      target.goodAt = this.#options.clock.monotonic();
+      this.#wake(target, waitMs);
+    }
+  }
+
+  troubles(): DialTrouble[] {
+    return [...this.#targets.values()].flatMap(({ address, trouble, learnt }) =>
+      trouble === null ? [] : [{ url: address.url, why: trouble, forGood: !learnt }]
+    );
   }
 
   /** Dials no more; links that are connecting are the caller's to end. */
@@ -142,8 +157,7 @@ export class Dialer {
     if (attempt.link !== null || !this.#isWanted(target, channel)) return;
     const { clock, connect } = this.#options;
     if (target.learnt && clock.monotonic() - target.goodAt > forgetAfterMs) {
-      this.#targets.delete(target.address.url);
-      return;
+      return this.#forget(target);
     }
     const link = connect(target.address, channel);
     attempt.link = link;
@@ -162,7 +176,27 @@ export class Dialer {
     return [...this.#targets.values()].filter((target) => target.replica === replica);
   }
 
-  #learntCount(): number {
-    return [...this.#targets.values()].filter((target) => target.learnt).length;
+  /** For one more learnt address; one at which nobody was ever found makes room. */
+  #hasRoom(): boolean {
+    const learnt = [...this.#targets.values()].filter((target) => target.learnt);
+    if (learnt.length < maxLearnt) return true;
+    const oldest = learnt.find(({ replica, control }) => replica === null && control.link === null);
+    if (oldest === undefined) return false;
+    this.#forget(oldest);
+    return true;
   }
+
+  #forget(target: Target): void {
+    target.control.cancel?.();
+    target.bulk.cancel?.();
+    this.#targets.delete(target.address.url);
+  }
+}
+
+/** null = there is nothing wrong with the address. */
+function troubleOf({ code, sentence, wasOpen }: LinkEnding): string | null {
+  if (wasOpen || ["already_linked", "no_control", "stopping", "peer_lost"].includes(code)) return null;
+  if (code === "self") return "is this node itself";
+  if (code === "other_cluster") return `belongs to another cluster (${sentence})`;
+  return sentence;
 }

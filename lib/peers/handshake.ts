@@ -92,6 +92,11 @@ export class Handshake {
     };
   }
 
+  /** The other side has greeted as a replica does, and has still to answer our proof of the secret. */
+  get proofUnanswered(): boolean {
+    return this.#options.role === "dialler" && this.#expected === "Welcome";
+  }
+
   /** What a dialler says first; null for a listener. */
   start(): Uint8Array<ArrayBuffer> | null {
     const { role, channel, own, challenge, secret } = this.#options;

@@ -4,6 +4,7 @@ import { ByteWriter, MalformedBytes } from "../bytes/mod.ts";
 import { messageBytes, type PeerMessage } from "../replica/peer-messages.ts";
 import type { Channel, Clock, LinkRefusal, LogLevel, PeerIdentity, Scheduler } from "../replica/ports.ts";
 import { beginFrame, decodeFrame, frameItems, writeMessage } from "./codec.ts";
+import { connectEnding } from "./connecting.ts";
 import { maxFrameItems } from "./frame-budget.ts";
 import { maxHandshakeBytes } from "./handshake-messages.ts";
 import type { Handshake, HandshakeStep } from "./handshake.ts";
@@ -132,11 +133,16 @@ export class Link implements SocketEvents {
 
   closed(code: number, reason: string): void {
     const how = reason === "" ? `code ${code}` : reason;
-    if (this.#state === "connecting") return this.#end("unreachable", `cannot connect: ${how}`, "debug");
+    if (this.#state === "connecting") {
+      const { code, sentence } = connectEnding(how);
+      return this.#end(code, sentence, "debug");
+    }
     // A listener tells a dialler that failed to prove the secret nothing at all.
-    const sentence = this.#state === "handshake"
-      ? `closed during the handshake (${how}): does it have another cluster secret, or none?`
-      : `closed by the other side or the network (${how})`;
+    const sentence = this.#state !== "handshake"
+      ? `closed by the other side or the network (${how})`
+      : this.#options.handshake.proofUnanswered
+      ? `it has another cluster secret than this node: it closed when the secret was to be proved (${how})`
+      : `closed during the handshake (${how})`;
     this.#end("lost", sentence, this.#state === "handshake" && this.dialled ? "warning" : "info");
   }
 

@@ -2,7 +2,7 @@
 // A peer is up while it has a control link; everything it sends arrives between `up` and `down`.
 import type { ReplicaId } from "../raft/mod.ts";
 import type { PeerMessage } from "../replica/peer-messages.ts";
-import type { Channel, LinkListener, Links, PeerIdentity } from "../replica/ports.ts";
+import type { Channel, DialTrouble, LinkListener, Links, PeerIdentity } from "../replica/ports.ts";
 import { type PeerAddress, peerAddress } from "./addresses.ts";
 import { Dialer } from "./dialer.ts";
 import { Handshake, type Refusal } from "./handshake.ts";
@@ -91,8 +91,12 @@ export class PeerLinks implements Links {
     return new Response("no WebSocket handshake\n", { status: 400 });
   }
 
-  dial(url: string, replica?: ReplicaId): void {
-    this.#dial(url, replica ?? null);
+  dial(url: string, replica?: ReplicaId | null): void {
+    this.#dial(url, replica);
+  }
+
+  troubles(): readonly DialTrouble[] {
+    return this.#dialer.troubles();
   }
 
   send(to: ReplicaId, message: PeerMessage, channel: Channel): boolean {
@@ -137,7 +141,7 @@ export class PeerLinks implements Links {
 
   // ---- making links ----
 
-  #dial(url: string, learntFrom: ReplicaId | null): void {
+  #dial(url: string, replica: ReplicaId | null | undefined): void {
     if (this.#closed) return;
     const address = peerAddress(url);
     if (address === null) return this.#notices.say("warning", url, "invalid_url", "no http(s) URL of a peer");
@@ -145,7 +149,7 @@ export class PeerLinks implements Links {
       const sentence = "not dialled: beyond loopback, links between replicas need --secret";
       return this.#notices.say("warning", address.url, "not_loopback", sentence);
     }
-    this.#dialer.add(address, learntFrom);
+    this.#dialer.add(address, replica);
   }
 
   #connect(address: PeerAddress, channel: Channel): Link {

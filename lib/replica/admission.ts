@@ -91,7 +91,7 @@ export class Admission {
     const leader = members.find(({ replica }) => replica === this.#leader);
     for (const { replica } of leader === undefined ? members : [leader]) ask(replica, this.role);
     this.#leader = null;
-    if (members.length === 0) this.#explain("no member of the cluster answers yet");
+    if (members.length === 0) this.#explain(`no member of the cluster answers yet${troublesOf(links)}`);
   }
 
   reply(from: ReplicaId, outcome: JoinOutcome, now: number): void {
@@ -100,7 +100,7 @@ export class Admission {
     switch (outcome.type) {
       case "elsewhere":
         this.#leader = outcome.leaderId;
-        for (const url of outcome.urls) links.dial(url);
+        for (const url of outcome.urls) links.dial(url, null);
         if (outcome.leaderId === null) this.#explain(`${idOf(from)} knows of no leader just now`);
         return;
       case "wait":
@@ -179,4 +179,15 @@ export class Admission {
     this.#said = kind;
     this.#options.log(why.startsWith("refused") ? "error" : "info", `joining: ${why}`);
   }
+}
+
+/** So many addresses are enough to see what is wrong. */
+const shownTroubles = 5;
+
+/** What became of the addresses that this node was told, in the words of whoever dials them. */
+function troublesOf(links: Links): string {
+  const told = (links.troubles?.() ?? []).filter(({ forGood }) => forGood);
+  if (told.length === 0) return "";
+  const more = told.length > shownTroubles ? `; and ${told.length - shownTroubles} more` : "";
+  return `: ${told.slice(0, shownTroubles).map(({ url, why }) => `${url}: ${why}`).join("; ")}${more}`;
 }

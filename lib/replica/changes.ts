@@ -59,7 +59,7 @@ export class Changes {
   /** `done` is called once. */
   ask(request: AdminRequest, deadline: number, done: (outcome: AdminOutcome) => void): void {
     const why = refuse("unavailable", "the leader has no commit in its term yet");
-    if (request.type === "add" && request.url !== null) this.#options.links.dial(request.url);
+    if (request.type === "add" && request.url !== null) this.#options.links.dial(request.url, null);
     this.#pending.push({ request, deadline, done, position: null, handovers: 0, why });
   }
 
@@ -145,9 +145,21 @@ export class Changes {
     }
     if (request.type === "configure") return planConfiguration(status.configuration, request, isLive);
     const linked = this.#options.links.connected().map(({ replica }) => replica);
-    const planned = planAddition(configuration, request, [this.#options.self, ...linked]);
+    const planned = planAddition(
+      configuration,
+      request,
+      [this.#options.self, ...linked],
+      this.#trouble(request.url),
+    );
     if (planned.ok && planned.newcomer !== null) this.#options.offer(planned.newcomer, request.role);
     return planned;
+  }
+
+  /** What came of dialling a URL; null = nothing wrong is known. */
+  #trouble(url: string | null): string | null {
+    if (url === null) return null;
+    const told = this.#options.links.troubles?.().find((trouble) => `${url}/`.startsWith(`${trouble.url}/`));
+    return told?.why ?? null;
   }
 
   #handOver(pending: Pending, to: string | null, status: RaftStatus): void {

@@ -91,11 +91,12 @@ export type PlannedAddition =
   | Exclude<Planned, { ok: true }>
   | (Extract<Planned, { ok: true }> & { readonly newcomer: ReplicaId | null });
 
-/** A newcomer that can be reached enters as a learner; a member becomes what it is to be. */
+/** A newcomer that can be reached enters as a learner; a member becomes what it is to be. `trouble`: why its URL cannot be reached. */
 export function planAddition(
   configuration: Configuration,
   { id, url, incarnation, role }: Extract<AdminRequest, { type: "add" }>,
   reachable: readonly ReplicaId[],
+  trouble: string | null = null,
 ): PlannedAddition {
   const named = (replica: ReplicaId) =>
     idOf(replica) === id && (incarnation === null || replica === replicaId(id, incarnation));
@@ -113,7 +114,7 @@ export function planAddition(
   }
   const [newcomer] = candidates;
   if (newcomer === undefined) {
-    const where = url === null ? "" : ` at ${url}`;
+    const where = url === null ? "" : ` at ${url}${trouble === null ? "" : ` (${trouble})`}`;
     return refuse("unavailable", `nobody called ${id} answers${where}: start it with --join`);
   }
   return { ok: true, plan: planEntry(configuration, newcomer), newcomer };

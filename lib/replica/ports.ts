@@ -154,15 +154,21 @@ export type Links = {
   send(to: ReplicaId, message: PeerMessage, channel: Channel): boolean;
   /**
    * Further addresses to dial until a peer answers there. `replica` is said to be there, and the address is left alone
-   * while that one is linked; absent = unknown who it is. Idempotent.
+   * while that one is linked; null = somebody mentioned the address, and nobody knows who is there. Both are forgotten
+   * when they lead nowhere for long; absent = told to this node for good. Idempotent.
    */
-  dial(url: string, replica?: ReplicaId): void;
+  dial(url: string, replica?: ReplicaId | null): void;
+  /** Addresses of which the last dial came to nothing. Absent where there are no addresses. */
+  troubles?(): readonly DialTrouble[];
   /** Peers with an open control link; lastContactMs where it is known: how long ago anything came, keepalives included. */
   connected(): readonly (PeerIdentity & { readonly lastContactMs?: number })[];
   /** Sets who is told; called once, before anything is dialled. */
   listen(listener: LinkListener): void;
   close(): void;
 };
+
+/** `why` is read after the URL: "connection refused". `forGood`: the address was told to this node for good. */
+export type DialTrouble = { readonly url: string; readonly why: string; readonly forGood: boolean };
 
 export type LinkListener = {
   message(from: ReplicaId, message: PeerMessage): void;

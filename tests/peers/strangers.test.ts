@@ -63,7 +63,7 @@ describe("strangers", () => {
     await soon(
       "and they see it, too",
       () =>
-        wrong.log.join().includes("does it have another cluster secret") &&
+        wrong.log.join().includes("another cluster secret than this node") &&
         none.log.join().includes("--secret"),
     );
     assertEquals([wrong.events, none.events], [[], []]);
