@@ -54,19 +54,13 @@ function refuseOutsider({ node }: Cluster): void {
 }
 
 export function screen(cluster: Cluster, nowMs: number): string {
-  const { clusterId, term, leader, revision, configuration, members } = cluster;
-  const voters = configuration?.voters ?? [];
+  const { clusterId, term, leader, revision, members } = cluster;
   const head = [
     `cluster ${clusterId ?? "(forming)"}`,
     leader === null ? "no leader known" : `leader ${shown(leader)}`,
     `term ${term ?? "?"}`,
     `revision ${revision ?? "?"}`,
-    ...(configuration === null
-      ? []
-      : [`${voters.length} voters, majority ${Math.floor(voters.length / 2) + 1}`]),
-    ...(configuration?.joint
-      ? [`a membership change is running (from ${(configuration.outgoing ?? []).map(shown).join(", ")})`]
-      : []),
+    ...quorum(cluster),
   ];
   const rows = members.map((member) => [
     shown(member.id),
@@ -75,18 +69,56 @@ export function screen(cluster: Cluster, nowMs: number): string {
     condition(member, leader, nowMs),
     member.version ?? "",
   ]);
-  return `${head.join(" · ")}\n\n${table([["NODE", "ROLE", "ADDRESS", "STATE", "VERSION"], ...rows])}`;
+  const all = table([["NODE", "ROLE", "ADDRESS", "STATE", "VERSION"], ...rows]);
+  return [head.join(" · "), "", all, ...underWay(cluster)].join("\n");
+}
+
+/** How many have to agree. */
+function quorum({ configuration }: Cluster): string[] {
+  if (configuration === null) return [];
+  const { voters, outgoing, joint } = configuration;
+  const groups = joint ? [outgoing ?? [], voters] : [voters];
+  const majorities = groups.map(({ length }) => `${length} voters, majority ${Math.floor(length / 2) + 1}`);
+  return [joint ? `joint: ${majorities.join(", and ")}` : majorities.join()];
+}
+
+/** What changes the members just now, what waits to do so, and who asks to be let in; nothing where there is nothing. */
+function underWay({ configuration, changes = [], applicants = [] }: Cluster): string[] {
+  const names = (list: readonly string[]) => list.map(shown).join(", ");
+  const joint = configuration?.joint === true
+    ? [`a change is running: voters ${names(configuration.outgoing ?? [])} → ${names(configuration.voters)}`]
+    : [];
+  const asked = changes.map(({ what, begun, why }) =>
+    begun ? `a change is running: ${shown(what)}` : `a change waits: ${shown(what)} (${shown(why)})`
+  );
+  const outside = applicants.map(({ id, role, refused, why }) =>
+    `${shown(id)} asks to be let in as a ${role}: ${refused ? "refused: " : ""}${shown(why)}`
+  );
+  const lines = [...joint, ...asked, ...outside];
+  return lines.length === 0 ? [] : ["", ...lines];
 }
 
 function condition(member: Member, leader: string | null, nowMs: number): string {
-  if (member.id === leader) return "ok";
+  if (member.id === leader) return member.leaving === true ? "ok, leaving" : "ok";
   const { lastContactMs, lag, healthy, bringUp } = member;
-  if (typeof bringUp === "string") return bringUp;
-  if (lastContactMs !== null && lastContactMs > silentMs) {
-    const since = new Date(nowMs - lastContactMs).toISOString().slice(11, 19);
-    return `UNREACHABLE for ${Math.round(lastContactMs / 1000)} s (since ${since} UTC)`;
+  const leaving = member.leaving === true ? ["leaving"] : [];
+  const silent = silence(member, nowMs);
+  if (silent !== null) return [silent, ...leaving].join(", ");
+  if (typeof bringUp === "string") return [bringUp, ...leaving].join(", ");
+  if (lag !== null && lag > lagEntries) return [`behind by ${lag} entries`, ...leaving].join(", ");
+  const ok = healthy === null || lastContactMs === null ? "not known here" : "ok";
+  return [ok, ...lag === null || lag === 0 ? [] : [`${lag} behind`], ...leaving].join(", ");
+}
+
+/** null = it was heard from just now. */
+function silence({ lastContactMs, healthy, watchedMs }: Member, nowMs: number): string | null {
+  const clock = (agoMs: number) => `${new Date(nowMs - agoMs).toISOString().slice(11, 19)} UTC`;
+  const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
+  if (lastContactMs !== null && (lastContactMs > silentMs || healthy === false)) {
+    return `UNREACHABLE for ${seconds(lastContactMs)} (since ${clock(lastContactMs)})`;
   }
-  if (healthy === false) return "UNREACHABLE (not heard from since the leader began)";
-  if (lag !== null && lag > lagEntries) return `behind by ${lag} entries`;
-  return healthy === null ? "not known here" : lag === null || lag === 0 ? "ok" : `ok, ${lag} behind`;
+  if (healthy !== false) return null;
+  return watchedMs === undefined
+    ? "UNREACHABLE"
+    : `UNREACHABLE for ${seconds(watchedMs)} or more (since before ${clock(watchedMs)})`;
 }

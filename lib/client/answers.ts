@@ -70,7 +70,20 @@ export const ClusterBody = v.looseObject({
     /** How far the leader has brought it up; ms since it last said something new. */
     bringUp: v.optional(v.string()),
     gossipAgeMs: v.optional(v.number()),
+    /** A change under way takes it out. */
+    leaving: v.optional(v.boolean()),
+    /** With lastContactMs null: for how long the node that answers has been looking. */
+    watchedMs: v.optional(v.number()),
   })),
+  /** Changes that people asked for and that are not over; only on the leader. */
+  changes: v.optional(v.array(v.looseObject({ what: v.string(), begun: v.boolean(), why: v.string() }))),
+  /** Nodes that ask to be let in. */
+  applicants: v.optional(v.array(v.looseObject({
+    id: v.string(),
+    role: v.string(),
+    refused: v.boolean(),
+    why: v.string(),
+  }))),
 });
 
 export type Cluster = v.InferOutput<typeof ClusterBody>;

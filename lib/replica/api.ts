@@ -1,7 +1,10 @@
 // What a replica offers to the front doors (HTTP, adapters): writes with one of three endings, reads at a chosen
 // consistency, the stream of what was applied, and a picture of itself.
 import type { ConfigurationAt, PeerStatus, Rejection, ReplicaId, Result, Role } from "../raft/mod.ts";
+import type { Applicant } from "./applicants.ts";
 import type { BringUpStatus } from "./bring-up.ts";
+import type { ChangeStatus } from "./changes.ts";
+import type { Contact } from "./contacts.ts";
 import type { AdminOutcome, AdminRequest } from "./membership-messages.ts";
 import type { RefusalReason } from "./peer-messages.ts";
 
@@ -124,8 +127,16 @@ export type ReplicaStatus = {
   /** Whether a linearizable read would be served now, as far as can be told without asking. */
   readonly ready: boolean;
   readonly diskFull: boolean;
+  /** When replicas were last heard from here, also those that are lost, and whoever led then. */
+  readonly contacts?: ReadonlyMap<ReplicaId, Contact>;
+  /** For how long this process has been looking, ms: of whom it has not heard, it has not heard for so long. */
+  readonly watchedMs?: number;
   /** Members that this leader is bringing up. */
   readonly bringUps?: readonly (BringUpStatus & { readonly replica: ReplicaId })[];
+  /** Changes of the members that people asked this leader for and that are not over. */
+  readonly changes?: readonly ChangeStatus[];
+  /** Nodes that have asked this one lately to be let in, and are not. */
+  readonly applicants?: readonly Applicant[];
 };
 
 export type { Rejection };

@@ -2,7 +2,12 @@
 // is answered once it is committed to.
 import { idOf, members, type Position, type RaftStatus, type ReplicaId, type Result } from "../raft/mod.ts";
 import { Departures } from "./departures.ts";
-import type { AdminOutcome, AdminRequest, MemberRole } from "./membership-messages.ts";
+import {
+  type AdminOutcome,
+  type AdminRequest,
+  type MemberRole,
+  requestSentence,
+} from "./membership-messages.ts";
 import {
   hasLiveQuorum,
   type Plan,
@@ -30,6 +35,16 @@ export type ChangesOptions = {
   readonly begun: (status: RaftStatus, plan: Plan) => void;
 };
 
+/** A change that people asked for and that is not over, for people. */
+export type ChangeStatus = {
+  /** "remove n3" */
+  readonly what: string;
+  /** Its first entry is in the log, and not committed yet. */
+  readonly begun: boolean;
+  /** Why it has not begun; as a sentence. */
+  readonly why: string;
+};
+
 type Pending = {
   readonly request: AdminRequest;
   readonly deadline: number;
@@ -50,6 +65,14 @@ export class Changes {
   constructor(options: ChangesOptions) {
     this.#options = options;
     this.#departures = new Departures(options.depart);
+  }
+
+  all(): readonly ChangeStatus[] {
+    return this.#pending.map(({ request, position, why }) => ({
+      what: requestSentence(request),
+      begun: position !== null,
+      why: why.detail,
+    }));
   }
 
   get isIdle(): boolean {

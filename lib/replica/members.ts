@@ -3,8 +3,8 @@
 import { type ConfigurationAt, isMember, type ReplicaId } from "../raft/mod.ts";
 import { Admission } from "./admission.ts";
 import { Administration } from "./administration.ts";
-import type { BringUpStatus } from "./bring-up.ts";
-import type { DirectoryEntry } from "./api.ts";
+import type { DirectoryEntry, ReplicaStatus } from "./api.ts";
+import { Contacts } from "./contacts.ts";
 import { departMs } from "./departures.ts";
 import { mendRefused } from "./identity.ts";
 import { Gossiping } from "./gossiping.ts";
@@ -15,7 +15,7 @@ import {
   encodeMembership,
   type MembershipMessage,
 } from "./membership-messages.ts";
-import { Membership } from "./membership.ts";
+import { Membership, type MembershipPicture } from "./membership.ts";
 import type { NodeRecord } from "./node-record.ts";
 import type { DurablyOut, ReplicaOptions } from "./options.ts";
 import { refuse } from "./plan.ts";
@@ -47,6 +47,7 @@ export class Members {
   readonly #gossiping: Gossiping;
   readonly #admission: Admission;
   readonly #administration: Administration;
+  readonly #contacts: Contacts;
   #membership: { readonly of: Running; readonly changes: Membership } | null = null;
   readonly #clusters = new Map<ReplicaId, string>();
   #quietUntil = -Infinity;
@@ -61,6 +62,7 @@ export class Members {
     const { identity, links, log, random, membership = {} } = options;
     const about = membership.about ?? (() => ({ url: "", region: "", software: "" }));
     this.#given = given;
+    this.#contacts = new Contacts(given.now());
     this.#gossiping = new Gossiping({ identity, links, random, log, fail, about });
     this.#admission = new Admission({
       ...{ identity, links, log, guard, fail, hold, onAdopted },
@@ -106,8 +108,14 @@ export class Members {
     }));
   }
 
-  bringUps(): readonly (BringUpStatus & { readonly replica: ReplicaId })[] {
-    return this.#membership?.changes.bringUps(this.#given.now()) ?? [];
+  /** What is going on with members, for people. */
+  picture(): Partial<MembershipPicture> & Pick<ReplicaStatus, "contacts" | "watchedMs"> {
+    const now = this.#given.now();
+    return {
+      contacts: this.#contacts.all(now),
+      watchedMs: this.#contacts.watchedMs(now),
+      ...this.#membership?.changes.picture(now),
+    };
   }
 
   checkpoint(index: number, hash: string): void {
@@ -206,6 +214,7 @@ export class Members {
     this.#changes()?.tick(now);
     if (now - this.#lookedAt < lookMs) return;
     this.#lookedAt = now;
+    this.#contacts.look(now, this.#given.options.links);
     const running = this.#given.running();
     const committed = running === null ? null : this.#heed(running);
     // Who was removed for good does not ask again: the next leader knows nothing of people's word and would let it in.

@@ -63,6 +63,22 @@ export type AdminRequest =
   }
   | { readonly type: "transfer"; readonly to: string | null };
 
+/** What is asked for, as people say it. */
+export function requestSentence(request: AdminRequest): string {
+  switch (request.type) {
+    case "add":
+      return `add ${request.id} as a ${request.role}`;
+    case "remove":
+      return `remove ${request.id}`;
+    case "configure": {
+      const { voters, learners } = request;
+      return `voters ${voters.join(", ")}${learners.length === 0 ? "" : `; learners ${learners.join(", ")}`}`;
+    }
+    case "transfer":
+      return `hand leadership over${request.to === null ? "" : ` to ${request.to}`}`;
+  }
+}
+
 export type AdminRefusal =
   /** The request makes no sense here. */
   | "invalid"

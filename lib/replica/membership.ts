@@ -14,7 +14,8 @@ import {
 } from "../raft/mod.ts";
 import type { AdminOutcome, AdminRequest, JoinOutcome, MemberRole } from "./membership-messages.ts";
 import { bringUpSentence, type BringUpStatus } from "./bring-up.ts";
-import { Changes } from "./changes.ts";
+import { type Applicant, Applicants } from "./applicants.ts";
+import { Changes, type ChangeStatus } from "./changes.ts";
 import { isKeepingUp, longDead, urlsOfMembers } from "./member-health.ts";
 import { Newcomers } from "./newcomers.ts";
 import { hasLiveQuorum, type Plan, planEntry, planRole } from "./plan.ts";
@@ -39,12 +40,19 @@ export type MembershipOptions = {
   readonly reply: (to: ReplicaId, outcome: JoinOutcome) => void;
 };
 
+export type MembershipPicture = {
+  readonly bringUps: readonly (BringUpStatus & { readonly replica: ReplicaId })[];
+  readonly changes: readonly ChangeStatus[];
+  readonly applicants: readonly Applicant[];
+};
+
 /** How often it looks when nobody wants anything. */
 const slowMs = 500;
 
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #newcomers = new Newcomers();
+  readonly #applicants = new Applicants();
   /** Roles that people gave to nodes that may not know it yet. */
   readonly #offered = new Map<ReplicaId, MemberRole>();
   /** Removed by people's word; what they still ask for does not undo it. */
@@ -71,14 +79,18 @@ export class Membership {
   /** A node asks to be let in; the answer goes out at once, and is asked for again. */
   join(from: ReplicaId, role: MemberRole, now: number): void {
     const status = this.#options.status();
-    const rival = this.#rival(status, from, now);
-    if (rival !== null) return this.#options.reply(from, rival);
+    const outcome = this.#rival(status, from, now) ?? this.#hear(status, from, role, now);
+    this.#applicants.heard(from, role, outcome, now);
+    this.#options.reply(from, outcome);
+  }
+
+  #hear(status: RaftStatus, from: ReplicaId, role: MemberRole, now: number): JoinOutcome {
     if (status.role !== "leader") {
       const urls = urlsOfMembers(status, this.#options.links);
-      return this.#options.reply(from, { type: "elsewhere", leaderId: status.leaderId, urls });
+      return { type: "elsewhere", leaderId: status.leaderId, urls };
     }
     this.#newcomers.asked(from, role, now);
-    this.#options.reply(from, this.#consider(status, from, role, now));
+    return this.#consider(status, from, role, now);
   }
 
   /** People's change, on the leader. `done` is called once. */
@@ -91,8 +103,13 @@ export class Membership {
     this.#changes.departing(replica);
   }
 
-  bringUps(now: number): readonly (BringUpStatus & { readonly replica: ReplicaId })[] {
-    return this.#newcomers.all(now);
+  /** What is going on, for people. */
+  picture(now: number): MembershipPicture {
+    return {
+      bringUps: this.#newcomers.all(now),
+      changes: this.#changes.all(),
+      applicants: this.#applicants.all(now),
+    };
   }
 
   tick(now: number): void {

@@ -209,7 +209,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
       : this.#forming.waitingFor();
     const running = this.#isOut ? null : this.#running;
     const parts = [running, this.#applier, this.#proposals, this.#space] as const;
-    return { ...statusOf(this.#options, phase, waitingFor, ...parts), bringUps: this.#members.bringUps() };
+    return { ...statusOf(this.#options, phase, waitingFor, ...parts), ...this.#members.picture() };
   }
 
   /** Hash of the state as applied here, equal on every replica that applied as much. */

@@ -1,6 +1,7 @@
 // Three real replicas: any node answers, a killed leader loses nothing, everything comes back after a restart.
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { describe, test } from "bun:test";
+import packageJson from "../../package.json";
 import { type Cluster, withCluster } from "../support/cluster.ts";
 import { runCoracle } from "../support/coracle.ts";
 import { eventually } from "../support/eventually.ts";
@@ -119,14 +120,18 @@ describe("three replicas", () => {
 
   test("status names the unreachable", async () => {
     await withCluster({ size: 3 }, async (cluster) => {
-      const leader = await cluster.leader();
-      const [gone] = cluster.others(leader);
-      assert(gone !== undefined);
+      // The next leader has never had an answer from the last one, and knows all the same since when it is silent.
+      const gone = await cluster.leader();
+      const before = new Date(Date.now() - 1000).toISOString().slice(11, 19);
       await gone.kill();
-      await eventually(async () => {
+      const line = await eventually(async () => {
         const { stdout } = await runCoracle(["status", "--url", cluster.urls]);
-        return stdout.split("\n").some((line) => line.startsWith(gone.id) && line.includes("UNREACHABLE"));
+        if (!/leader n\d/.test(stdout) || stdout.includes(`leader ${gone.id}`)) return null;
+        return stdout.split("\n").find((one) => one.startsWith(gone.id) && one.includes("UNREACHABLE"));
       }, { what: `status calls ${gone.id} unreachable`, everyMs: 300 });
+      const [, since = "", version] = /UNREACHABLE for \d+ s \(since ([\d:]{8}) UTC\) +(\S+)$/.exec(line) ??
+        [];
+      assertEquals([since >= before || since < "00:01", version], [true, packageJson.version], line);
     });
   }, timeoutMs);
 });

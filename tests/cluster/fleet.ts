@@ -19,6 +19,7 @@ export type View = {
     readonly id: string;
     readonly url: string | null;
     readonly incarnation: string;
+    readonly lastContactMs: number | null;
   }[];
   readonly node?: { readonly phase: string; readonly waitingFor?: string };
 };

@@ -67,3 +67,33 @@ test("add: nobody there is told as such, and soon; what is no URL is refused at 
     assertEquals((await n1.fetch("/v1/cluster/members", { method: "POST", body })).status, 400);
   });
 }, 60_000);
+
+test("status shows a change that waits, and why", async () => {
+  await withFleet(async (fleet) => {
+    const [n1] = await fleet.form(3);
+    assert(n1 !== undefined);
+    const leader = await fleet.leader();
+    const [dead, left] = fleet.running.filter((node) => node !== leader);
+    assert(dead !== undefined && left !== undefined);
+    await dead.kill();
+    // Who has just died still counts as living: then the change would be begun, and could not end.
+    await eventually(async () => {
+      const { members } = await fleet.view(leader);
+      return members.some(({ id, lastContactMs }) => id === dead.id && (lastContactMs ?? 0) > 1_500);
+    }, { what: `${dead.id} is known to be dead` });
+    // Two would be left to decide, and one of them is dead: the leader waits a moment for it before it refuses.
+    await eventually(async () => {
+      const refused = leader.fetch(`/v1/cluster/members/${left.id}`, { method: "DELETE" });
+      const said = await eventually(
+        async () => {
+          const { stdout } = await runCoracle(["status", "--url", leader.url]);
+          return stdout.split("\n").find((line) => line.startsWith("a change waits")) ?? null;
+        },
+        { deadlineMs: 1_500, what: "the change is shown" },
+      ).finally(() => refused);
+      assertEquals((await refused).status, 409);
+      assertMatch(said, new RegExp(`^a change waits: remove ${left.id} \\(.*no live majority`));
+      return true;
+    }, { what: "a change that waits is seen" });
+  });
+}, 60_000);

@@ -388,6 +388,32 @@ describe("the cluster", () => {
     assertEquals([forming.clusterId, forming.members], [null, []]);
   });
 
+  test("what is going on: who leaves, what waits, who asks, since when one is silent", async () => {
+    const { request, replica } = testApp();
+    const configuration = { voters: ["n1~a", "n4~d"], outgoing: ["n1~a", "n2~b", "n3~c"], learners: [] };
+    replica.picture = {
+      configuration: { index: 9, configuration },
+      contacts: new Map([["n2~b", { agoMs: 61_000.4, url: "http://two:1", version: "1.2.4" }]]),
+      watchedMs: 90_000,
+      changes: [{ what: "remove n3", begun: false, why: "another change of the members is running" }],
+      applicants: [{ replica: "n5~e", role: "voter", refused: true, why: "taken" }],
+      bringUps: [{ replica: "n4~d", rounds: 12, lag: 7000, caughtUp: false, cannotKeepUp: true }],
+    };
+    const { members, changes, applicants } = await (await request("/v1/cluster")).json();
+    assertEquals([members[2].url, members[2].version], ["http://two:1", "1.2.4"]);
+    const fields = ({ id, leaving, lastContactMs, watchedMs, bringUp }: Record<string, unknown>) => [
+      ...[id, leaving ?? false, lastContactMs, watchedMs ?? 0, bringUp ?? ""],
+    ];
+    assertEquals(members.map(fields), [
+      ["n1", false, 0, 0, ""],
+      ["n4", false, null, 90_000, "cannot keep up with what is written: round 13, 7000 entries behind"],
+      ["n2", true, 61_000, 0, ""],
+      ["n3", true, null, 90_000, ""],
+    ]);
+    assertEquals(changes, replica.picture.changes);
+    assertEquals(applicants, [{ id: "n5", incarnation: "e", role: "voter", refused: true, why: "taken" }]);
+  });
+
   test("handing over", async () => {
     const { request, replica } = testApp();
     replica.picture = THREE;

@@ -1,7 +1,9 @@
 // The parts of membership alone: plans, rounds of bringing up, state hashes, removal, departures, discovery, messages.
 import { assert, assertEquals } from "@std/assert";
 import { describe, test } from "bun:test";
+import { Applicants } from "../../lib/replica/applicants.ts";
 import { BringUp, bringUpSentence } from "../../lib/replica/bring-up.ts";
+import { Contacts } from "../../lib/replica/contacts.ts";
 import { Departures } from "../../lib/replica/departures.ts";
 import { Formation } from "../../lib/replica/formation.ts";
 import { longDead } from "../../lib/replica/member-health.ts";
@@ -167,6 +169,37 @@ describe("what is known of others", () => {
     assertEquals(isRemoved("n1", 5, [at(6, ["n2"]), at(3, ["n1"])]), true);
     assertEquals(isRemoved("n1", 5, [at(6, ["n2"]), at(9, ["n1"])]), false);
     assertEquals(isRemoved("n1", 5, [null, null]), false);
+  });
+
+  test("when each was last heard from outlasts its link, and is bounded", () => {
+    const contacts = new Contacts(1000);
+    const somebody = { clusterId: null, bootCount: 1, nonce: "", url: "", version: "" };
+    const linked = (...names: string[]) => ({
+      connected: () => names.map((replica) => ({ ...somebody, replica, lastContactMs: 40 })),
+    });
+    contacts.look(2000, linked("n2~a", "n3~a"));
+    contacts.look(5000, linked("n3~a"));
+    assertEquals([...contacts.all(6000)].map(([name, { agoMs }]) => [name, agoMs]), [["n2~a", 4040], [
+      "n3~a",
+      1040,
+    ]]);
+    assertEquals(contacts.watchedMs(6000), 5000);
+    contacts.look(7000, linked(...Array.from({ length: 2000 }, (_, at) => `x~${at}`)));
+    assertEquals([contacts.all(7000).size, contacts.all(7000).has("n2~a")], [1024, false]);
+  });
+
+  test("who asks in vain to be let in is shown for a while", () => {
+    const applicants = new Applicants();
+    const why = "a change of the members is under way";
+    applicants.heard("n4~a", "voter", { type: "wait", why }, 0);
+    applicants.heard("n5~a", "learner", { type: "refused", why: "it was removed" }, 10);
+    const shown = (now: number) => applicants.all(now).map(({ replica, refused }) => `${replica} ${refused}`);
+    assertEquals(shown(100), ["n4~a false", "n5~a true"]);
+    applicants.heard("n4~a", "voter", { type: "elsewhere", leaderId: null, urls: [] }, 200);
+    assertEquals(shown(300), ["n5~a true"]);
+    assertEquals(shown(6000), []);
+    for (let at = 0; at < 100; at++) applicants.heard(`x~${at}`, "voter", { type: "wait", why }, 300);
+    assertEquals(applicants.all(300).length, 64);
   });
 
   test("who departs is told until it is quiet, or has had its time", () => {

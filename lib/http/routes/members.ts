@@ -10,7 +10,7 @@ import { parseJson } from "../json-body.ts";
 import { bad, type Checked, good, type Problem, problem, type ProblemCode } from "../problem.ts";
 import type { Services } from "../services.ts";
 import { decodePath, rawPath } from "../target.ts";
-import { configurationJson } from "./cluster.ts";
+import { configurationJson } from "./cluster-json.ts";
 
 const Name = v.pipe(v.string(), v.regex(idPattern, idRule));
 const Member = v.pipe(v.string(), v.check(isMemberName, "no name of a member"));
