@@ -4,6 +4,7 @@ import { describe, test } from "bun:test";
 import { readdir, rm } from "node:fs/promises";
 import { runCoracle } from "../support/coracle.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePorts } from "../support/free-ports.ts";
 import type { NodeProcess } from "../support/node-process.ts";
 import { type Fleet, withFleet } from "./fleet.ts";
 
@@ -232,5 +233,28 @@ describe("members of real clusters", () => {
       });
       assertEquals((await fleet.view(n1)).configuration.voters.length, 3);
     });
+  }, timeoutMs);
+
+  test("--remove-dead-after: one of four that stays away is removed, of three nobody is", async () => {
+    const places = (ids: readonly string[]) =>
+      freePorts(ids.length).map((port) => ({ port, flags: ["--remove-dead-after", "1.5s"] }));
+    await withFleet(async (fleet) => {
+      await fleet.form(4);
+      await fleet.node("n4").kill();
+      const survivors = fleet.running;
+      const [n1, n2] = survivors;
+      assert(n1 !== undefined && n2 !== undefined);
+      await fleet.voters(n1, ["n1", "n2", "n3"]);
+      assert(
+        survivors.some((node) => node.logLines.some(({ message }) => /n4.* dead for too long/.test(message))),
+      );
+      await n2.kill();
+      const dead = async () => {
+        const { members } = await fleet.view(await fleet.leader());
+        return (members.find(({ id }) => id === "n2")?.lastContactMs ?? 0) > 4_000;
+      };
+      await eventually(dead, { what: "n2 is dead for much longer than that" });
+      await fleet.voters(n1, ["n1", "n2", "n3"]);
+    }, places);
   }, timeoutMs);
 });
