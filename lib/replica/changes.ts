@@ -30,6 +30,8 @@ export type ChangesOptions = {
   /** Tells a member that it is about to be removed. */
   readonly depart: (replica: ReplicaId) => void;
   readonly isLive: (status: RaftStatus, replica: ReplicaId) => boolean;
+  /** People's word took it out: as this incarnation it never comes back. */
+  readonly wasRemoved: (replica: ReplicaId) => boolean;
   /** A node that people named enters; this is what it is to be. */
   readonly offer: (replica: ReplicaId, role: MemberRole) => void;
   readonly begun: (status: RaftStatus, plan: Plan) => void;
@@ -174,7 +176,11 @@ export class Changes {
       [this.#options.self, ...linked],
       this.#trouble(request.url),
     );
-    if (planned.ok && planned.newcomer !== null) this.#options.offer(planned.newcomer, request.role);
+    if (!planned.ok || planned.newcomer === null) return planned;
+    if (this.#options.wasRemoved(planned.newcomer)) {
+      return refuse("conflict", `${request.id} was removed: start it with --rejoin to enter anew`);
+    }
+    this.#options.offer(planned.newcomer, request.role);
     return planned;
   }
 

@@ -68,6 +68,7 @@ export class Membership {
       ...options,
       isLive: (status, replica) => this.#isLive(status, replica),
       offer: (replica, role) => void this.#offered.set(replica, role),
+      wasRemoved: (replica) => this.#expelled.has(replica),
       begun: (status, plan) => this.#expel(status, plan),
     });
   }

@@ -327,6 +327,26 @@ describe("changes", () => {
     await votersAre(world, founders);
   });
 
+  test("who was removed does not come back by being added: it would be a member that takes no part", async () => {
+    const world = await formed([...founders, "n4"]);
+    world.node("n4").start();
+    await votersAre(world, [...founders, "n4"]);
+    const leader = leaderAmong(world, founders);
+    const removed = await ask(world, leader, { type: "remove", id: "n4", force: false });
+    assert(removed.ok, JSON.stringify(removed));
+    await world.until("n4 knows", () => world.node("n4").replica.status().phase === "removed");
+    await votersAre(world, founders);
+    const added = await ask(world, leaderAmong(world, founders), {
+      ...{ type: "add", id: "n4", url: null, incarnation: null, role: "voter", force: false },
+    });
+    assert(
+      !added.ok && added.reason === "conflict" && added.detail.includes("--rejoin"),
+      JSON.stringify(added),
+    );
+    assertEquals(learners(leaderAmong(world, founders)), []);
+    nothingBroke(world);
+  });
+
   test("without a leader a change is refused as not done, in time", async () => {
     const world = await formed(founders);
     world.node("n2").kill();
