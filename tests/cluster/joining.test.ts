@@ -65,6 +65,12 @@ test("add: nobody there is told as such, and soon; what is no URL is refused at 
     }
     const body = JSON.stringify({ id: "n9", url: "ftp://n9" });
     assertEquals((await n1.fetch("/v1/cluster/members", { method: "POST", body })).status, 400);
+    // A list made from a configuration that was never this one's.
+    const late = { method: "PUT", body: '{"voters":["n1"]}', headers: { "if-match": '"99"' } };
+    for (const node of fleet.running) {
+      assertEquals((await node.fetch("/v1/cluster/configuration", late)).status, 412);
+    }
+    assertEquals((await fleet.view(n1)).configuration.voters, ["n1", "n2"]);
   });
 }, 60_000);
 

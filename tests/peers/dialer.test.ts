@@ -139,6 +139,12 @@ describe("why nothing came of it", () => {
     desk.ending = { code: "already_linked", sentence: "there is such a link already" };
     desk.run(5000);
     assertEquals(desk.dialer.troubles(), []);
+    desk.ending = { code: "other_cluster", sentence: "n1~a belongs to cluster c1, n4~b to c2" };
+    desk.run(5000);
+    assertEquals(
+      desk.dialer.troubles()[0]?.why,
+      "belongs to another cluster (n1~a belongs to cluster c1, n4~b to c2)",
+    );
     desk.ending = { code: "self", sentence: "a node reached itself" };
     desk.run(5000);
     assertEquals(desk.dialer.troubles().map(({ why }) => why), [
