@@ -173,7 +173,7 @@ describe("what is known of others", () => {
 
   test("when each was last heard from outlasts its link, and is bounded", () => {
     const contacts = new Contacts(1000);
-    const somebody = { clusterId: null, bootCount: 1, nonce: "", url: "", version: "" };
+    const somebody = { clusterId: null, bootCount: 1, nonce: "", earlier: [], url: "", version: "" };
     const linked = (...names: string[]) => ({
       connected: () => names.map((replica) => ({ ...somebody, replica, lastContactMs: 40 })),
     });
