@@ -88,8 +88,8 @@ export class Changes {
     this.#pending.push({ request, deadline, done, position: null, handovers: 0, why });
   }
 
-  departing(replica: ReplicaId): void {
-    this.#departures.isQuiet(replica);
+  departing(replica: ReplicaId, underWay: number, now: number): void {
+    this.#departures.answered(replica, underWay, now);
   }
 
   tick(status: RaftStatus, now: number): void {

@@ -174,7 +174,7 @@ export class Members {
         this.#quietFor = from;
         break;
       case "Departing":
-        this.#changes()?.departing(from);
+        this.#changes()?.departing(from, message.underWay, now);
         break;
       case "Admin":
         this.#perform(from, message.requestId, message.request, now + message.timeoutMs);
@@ -204,7 +204,7 @@ export class Members {
 
   #maybeDepart(now: number): void {
     if (this.#quietFor === null) return;
-    if (this.#given.underWay() === 0) this.#send(this.#quietFor, { type: "Departing" });
+    this.#send(this.#quietFor, { type: "Departing", underWay: this.#given.underWay() });
     if (now >= this.#quietUntil) this.#quietFor = null;
   }
 

@@ -4,7 +4,7 @@
 //   Join       a node → members        I want to be a member; repeated until I am one as I wished
 //   JoinReply  a member → that node    admitted, who else to ask, wait, or why not
 //   Depart     leader → a member       you are about to be removed: take no more writes, and say when none is under way
-//   Departing  that member → leader    none is
+//   Departing  that member → leader    how many are; none: it may go
 //   Admin      any member → leader     a change that a client of the member asked for
 //   AdminReply leader → member         what became of it
 import type { ConfigurationAt, ReplicaId } from "../raft/mod.ts";
@@ -112,7 +112,7 @@ export type AdminReply = {
 
 /** A removed replica sees no more of the log: what it still had under way would end as unknown. */
 export type Depart = { readonly type: "Depart" };
-export type Departing = { readonly type: "Departing" };
+export type Departing = { readonly type: "Departing"; readonly underWay: number };
 
 export type MembershipMessage = Join | JoinReply | Depart | Departing | Admin | AdminReply;
 
@@ -141,8 +141,9 @@ function isMessage(value: unknown): value is MembershipMessage {
     case "JoinReply":
       return isFields(value["outcome"]) && isJoinOutcome(value["outcome"]);
     case "Depart":
-    case "Departing":
       return true;
+    case "Departing":
+      return isCount(value["underWay"]);
     case "Admin":
       return isCount(value["requestId"]) && typeof value["timeoutMs"] === "number" &&
         isFields(value["request"]) && isRequest(value["request"]);

@@ -99,9 +99,9 @@ export class Membership {
     this.#changes.ask(request, deadline, done);
   }
 
-  /** A member that was told to depart has nothing under way any more. */
-  departing(replica: ReplicaId): void {
-    this.#changes.departing(replica);
+  /** A member that was told to depart has so many writes under way. */
+  departing(replica: ReplicaId, underWay: number, now: number): void {
+    this.#changes.departing(replica, underWay, now);
   }
 
   /** What is going on, for people. */

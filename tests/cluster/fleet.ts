@@ -11,6 +11,7 @@ export type View = {
   readonly leader: string | null;
   readonly term: number | null;
   readonly configuration: {
+    readonly index: number | null;
     readonly joint: boolean;
     readonly voters: readonly string[];
     readonly learners: readonly string[];

@@ -206,12 +206,19 @@ describe("what is known of others", () => {
     const told: string[] = [];
     const departures = new Departures((replica) => told.push(replica));
     assertEquals(departures.areOver(["n3"], 0), false);
-    departures.isQuiet("n9");
+    departures.answered("n9", 0, 20);
     assertEquals(departures.areOver(["n3"], 30), false);
-    departures.isQuiet("n3");
+    departures.answered("n3", 0, 50);
     assertEquals(departures.areOver(["n3"], 60), true);
-    assertEquals(departures.areOver(["n4"], 100), false);
-    assertEquals(departures.areOver(["n4"], 1000), true);
+    // One that is silent is not waited for long; one that is busy, for as long as people are.
+    assertEquals([100, 800, 1000].map((now) => departures.areOver(["n4"], now)), [false, false, true]);
+    assertEquals(departures.areOver(["n5"], 2000), false);
+    for (let now = 2100; now < 5400; now += 100) {
+      departures.answered("n5", 3, now);
+      assertEquals(departures.areOver(["n5"], now), false);
+    }
+    departures.answered("n5", 3, 5500);
+    assertEquals(departures.areOver(["n5"], 5500), true);
     assert(told.length >= 4);
   });
 
@@ -243,6 +250,7 @@ describe("what is known of others", () => {
         { type: "JoinReply", outcome },
         { type: "JoinReply", outcome: { type: "refused", why: "x", taken: true } },
         { type: "Depart" },
+        { type: "Departing", underWay: 2 },
         { type: "Admin", requestId: 3, request, timeoutMs: 5 },
         { type: "AdminReply", requestId: 3, outcome: { ok: false, reason: "conflict", detail: "y" } },
       ] as const
