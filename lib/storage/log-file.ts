@@ -4,7 +4,7 @@ import type { LogBatch, LogRow, LogTable } from "../replica/ports.ts";
 import { Checkpointer } from "./checkpoint.ts";
 import { readError, storageError, storedBytes } from "./errors.ts";
 import { openPort, type SqliteFile } from "./sqlite.ts";
-import { WalSync } from "./wal-sync.ts";
+import { type SyncCalls, WalSync } from "./wal-sync.ts";
 
 /** Elsewhere the runtime's fdatasync may promise less than SQLite's own. */
 const syncsOutside = process.platform === "linux";
@@ -22,9 +22,12 @@ export const logFile: SqliteFile = {
   cacheKiB: 8 * 1024,
 };
 
-/** Throws a StorageError: in use by another process, not ours, unwritable, full, corrupt. */
-export function openLogFile(folder: string): LogTable {
-  return openPort(folder, logFile, (database, path) => new SqliteLogTable(database, path));
+/** Throws a StorageError: in use by another process, not ours, unwritable, full, corrupt. `calls` are for tests. */
+export function openLogFile(folder: string, calls?: SyncCalls): LogTable {
+  return openPort(folder, logFile, (database, path) => {
+    const walSync = syncsOutside ? new WalSync(`${path}-wal`, calls) : null;
+    return new SqliteLogTable(database, path, walSync);
+  });
 }
 
 type Bounds = { readonly first: number | null; readonly last: number | null };
@@ -38,12 +41,12 @@ class SqliteLogTable implements LogTable {
   readonly #walSync: WalSync | null;
   #failed: Error | null = null;
 
-  constructor(database: Database, path: string) {
+  constructor(database: Database, path: string, walSync: WalSync | null) {
     this.#database = database;
     this.#path = path;
     this.#checkpointer = new Checkpointer(database, path);
     this.#statements = prepare(database);
-    this.#walSync = syncsOutside ? new WalSync(`${path}-wal`) : null;
+    this.#walSync = walSync;
   }
 
   meta(name: string): Uint8Array | null {
