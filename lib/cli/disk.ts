@@ -63,7 +63,10 @@ export function openDisk(options: DiskOptions): OpenedDisk {
     const level = opened.log.node() === null ? "debug" : "warning";
     for (const note of opened.log.notes) log(level, note, { data: folder });
     check(opened.log);
-    const state = openAppliedState({ store: openStateFile(folder), fatal });
+    const state = openAppliedState({
+      store: openStateFile(folder, { onFailed: unwritable("state", fatal) }),
+      fatal,
+    });
     if (!state.ok) throw new Failure(`${folder} cannot be used: ${state.corruption.reason}`);
     refuseMixture(folder, opened.log, state.state);
     // By what lies in the folder, so that a crash before the new log knows it changes nothing.
@@ -79,6 +82,9 @@ export function openDisk(options: DiskOptions): OpenedDisk {
   }
 }
 
+const unwritable = (file: "log" | "state", fatal: (message: string) => void) => (error: Error): void =>
+  fatal(`the ${file} cannot be written: ${error.message}`);
+
 type Opened = { readonly ok: true; readonly log: DurableLog } | {
   readonly ok: false;
   readonly reason: string;
@@ -87,7 +93,7 @@ type Opened = { readonly ok: true; readonly log: DurableLog } | {
 function openLog(folder: string, fatal: (message: string) => void): Opened {
   let table: LogTable | null = null;
   try {
-    table = openLogFile(folder);
+    table = openLogFile(folder, { onFailed: unwritable("log", fatal) });
     const opened = openDurableLog({ table, witness: witnessFile(folder), checksum: nativeChecksum, fatal });
     if (opened.ok) return opened;
     table.close();

@@ -12,14 +12,17 @@ const overduePages = 4 * duePages;
 
 export class Checkpointer {
   readonly #path: string;
+  readonly #onFailed: (error: Error) => void;
   readonly #statement: Statement<{ busy: number }, []>;
   #pages = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
   /** Set when a checkpoint failed: nothing that this disk says can be believed any more. */
   failed: Error | null = null;
 
-  constructor(database: Database, path: string) {
+  /** `onFailed` is told at once: the next commit may be long in coming. */
+  constructor(database: Database, path: string, onFailed: (error: Error) => void) {
     this.#path = path;
+    this.#onFailed = onFailed;
     this.#statement = database.prepare("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
@@ -44,7 +47,10 @@ export class Checkpointer {
     } catch (error) {
       const known = storageError(this.#path, error);
       // A full disk harms nothing: what is in the write-ahead log stays there.
-      if (!(known instanceof StorageError && known.trouble === "full")) this.failed = known;
+      if (!(known instanceof StorageError && known.trouble === "full")) {
+        this.failed = known;
+        this.#onFailed(known);
+      }
     }
     this.#pages = 0;
   }

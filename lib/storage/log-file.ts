@@ -3,7 +3,7 @@ import type { Database } from "bun:sqlite";
 import type { LogBatch, LogRow, LogTable } from "../replica/ports.ts";
 import { Checkpointer } from "./checkpoint.ts";
 import { readError, storageError, storedBytes } from "./errors.ts";
-import { openPort, type SqliteFile } from "./sqlite.ts";
+import { type FileOptions, openPort, type SqliteFile } from "./sqlite.ts";
 import { type SyncCalls, WalSync } from "./wal-sync.ts";
 
 /** Elsewhere the runtime's fdatasync may promise less than SQLite's own. */
@@ -23,10 +23,10 @@ export const logFile: SqliteFile = {
 };
 
 /** Throws a StorageError: in use by another process, not ours, unwritable, full, corrupt. `calls` are for tests. */
-export function openLogFile(folder: string, calls?: SyncCalls): LogTable {
+export function openLogFile(folder: string, options: FileOptions & { calls?: SyncCalls } = {}): LogTable {
   return openPort(folder, logFile, (database, path) => {
-    const walSync = syncsOutside ? new WalSync(`${path}-wal`, calls) : null;
-    return new SqliteLogTable(database, path, walSync);
+    const walSync = syncsOutside ? new WalSync(`${path}-wal`, options.calls) : null;
+    return new SqliteLogTable(database, path, walSync, options);
   });
 }
 
@@ -41,10 +41,13 @@ class SqliteLogTable implements LogTable {
   readonly #walSync: WalSync | null;
   #failed: Error | null = null;
 
-  constructor(database: Database, path: string, walSync: WalSync | null) {
+  constructor(database: Database, path: string, walSync: WalSync | null, { onFailed }: FileOptions) {
     this.#database = database;
     this.#path = path;
-    this.#checkpointer = new Checkpointer(database, path);
+    this.#checkpointer = new Checkpointer(database, path, (error) => {
+      this.#failed ??= error;
+      onFailed?.(error);
+    });
     this.#statements = prepare(database);
     this.#walSync = walSync;
   }
@@ -74,7 +77,7 @@ class SqliteLogTable implements LogTable {
   }
 
   commit(batch: LogBatch, done: (error: Error | null) => void): void {
-    this.#failed ??= this.#checkpointer.failed ?? this.#write(batch);
+    this.#failed ??= this.#write(batch);
     if (this.#failed === null && this.#checkpointer.add(sizeOf(batch))) this.#checkpointer.soon();
     if (this.#failed !== null || this.#walSync === null) return done(this.#failed);
     this.#walSync.sync((error) => {

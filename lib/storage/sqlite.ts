@@ -54,6 +54,11 @@ function openSqlite(folder: string, file: SqliteFile): Database {
   }
 }
 
+export type FileOptions = {
+  /** Told of a failure that no call was there to be told of, a checkpoint's: the process must end. */
+  readonly onFailed?: (error: Error) => void;
+};
+
 /** Opens the file and makes a port of it; closes it again when that fails. */
 export function openPort<Port>(
   folder: string,

@@ -4,7 +4,7 @@ import type { Database } from "bun:sqlite";
 import type { ScanRange, StateStore } from "../replica/ports.ts";
 import { Checkpointer } from "./checkpoint.ts";
 import { readError, storageError, storedBytes } from "./errors.ts";
-import { openPort, type SqliteFile } from "./sqlite.ts";
+import { type FileOptions, openPort, type SqliteFile } from "./sqlite.ts";
 
 export const stateFile: SqliteFile = {
   name: "state.sqlite",
@@ -21,8 +21,8 @@ export const stateFile: SqliteFile = {
 };
 
 /** Open the log file first: its lock guards the folder. Throws a StorageError. */
-export function openStateFile(folder: string): StateStore {
-  return openPort(folder, stateFile, (database, path) => new SqliteStateStore(database, path));
+export function openStateFile(folder: string, options: FileOptions = {}): StateStore {
+  return openPort(folder, stateFile, (database, path) => new SqliteStateStore(database, path, options));
 }
 
 type Row = { readonly key: Uint8Array; readonly value: Uint8Array };
@@ -41,10 +41,10 @@ class SqliteStateStore implements StateStore {
   #writtenBytes = 0;
   #writes = 0;
 
-  constructor(database: Database, path: string) {
+  constructor(database: Database, path: string, { onFailed }: FileOptions) {
     this.#database = database;
     this.#path = path;
-    this.#checkpointer = new Checkpointer(database, path);
+    this.#checkpointer = new Checkpointer(database, path, (error) => onFailed?.(error));
     this.#statements = prepare(database);
     this.#using(() => this.#statements.begin.run());
   }
