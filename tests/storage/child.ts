@@ -1,5 +1,6 @@
-// A process for the tests to kill. `bun child.ts open FOLDER` opens the log and says how that went; `bun child.ts write
-// FOLDER` appends and applies for ever and prints `acknowledged N` after each commit.
+// A process for the tests to kill, or to look at. `bun child.ts open FOLDER` opens the log and says how that went; `bun
+// child.ts write FOLDER` appends and applies for ever and prints `acknowledged N` after each commit; `bun child.ts few
+// FOLDER` appends twenty times so, then commits a state once and prints `state committed`.
 import { writeSync } from "node:fs";
 import {
   nativeChecksum,
@@ -36,6 +37,18 @@ if (mode === "open") {
   } catch (error) {
     say(error instanceof StorageError ? `${error.trouble}: ${error.message}` : String(error));
   }
+} else if (mode === "few") {
+  const { log, state } = open();
+  for (let index = 1; index <= 20; index++) {
+    await appended(log, entriesFrom(index, 1, 1), { currentTerm: 1, votedFor: null, withholdMs: 0 });
+    say(`acknowledged ${index}`);
+  }
+  state.store.put(text("key"), text("value"));
+  state.advance(1, 1, 10);
+  state.commit((error) => {
+    if (error !== null) throw error;
+  });
+  say("state committed");
 } else {
   const { log, state } = open();
   for (;;) {
