@@ -1,14 +1,15 @@
 // The bytes of the core's messages (lib/raft/messages.ts). Counts and indexes are varints, times are doubles.
 import { type ByteReader, type ByteWriter, MalformedBytes } from "../bytes/mod.ts";
-import type {
-  AppendEntries,
-  AppendEntriesReply,
-  Entry,
-  EntryType,
-  ReplicaId,
-  RequestVote,
-  RequestVoteReply,
-  TimeoutNow,
+import {
+  type AppendEntries,
+  type AppendEntriesReply,
+  decodeConfiguration,
+  type Entry,
+  type EntryType,
+  type ReplicaId,
+  type RequestVote,
+  type RequestVoteReply,
+  type TimeoutNow,
 } from "../raft/mod.ts";
 import { type Budget, spend } from "./frame-budget.ts";
 
@@ -68,6 +69,7 @@ export function writeAppendEntries(writer: ByteWriter, message: AppendEntries): 
   }
 }
 
+/** Entries follow each other, and their terms never fall and are never ahead of their leader's (figure 2). */
 export function readAppendEntries(
   reader: ByteReader,
   from: ReplicaId,
@@ -92,9 +94,14 @@ export function readAppendEntries(
   spend(budget, count);
   if (!Number.isSafeInteger(prevLogIndex + count)) throw new MalformedBytes("an index above 2^53 − 1");
   const entries: Entry[] = [];
+  let lastTerm = prevLogTerm;
   for (let index = prevLogIndex + 1; index <= prevLogIndex + count; index++) {
-    entries.push(readEntry(reader, index));
+    const entry = readEntry(reader, index);
+    if (entry.term < lastTerm) throw new MalformedBytes(`the term falls from ${lastTerm} to ${entry.term}`);
+    lastTerm = entry.term;
+    entries.push(entry);
   }
+  if (lastTerm > term) throw new MalformedBytes(`an entry of term ${lastTerm} from a leader of term ${term}`);
   return {
     type: "AppendEntries",
     from,
@@ -156,7 +163,21 @@ function readEntry(reader: ByteReader, index: number): Entry {
   const term = reader.varint();
   const time = reader.f64();
   if (!(time >= 0 && time < Infinity)) throw new MalformedBytes(`a log time of ${time} ms`);
-  return { index, term, time, type, data: reader.bytes() };
+  const data = reader.bytes();
+  if (type === "configuration") checkConfiguration(data);
+  return { index, term, time, type, data };
+}
+
+/** The core goes by a configuration as soon as it is appended: what is none must not get that far. */
+function checkConfiguration(data: Uint8Array): void {
+  let voters: readonly ReplicaId[];
+  try {
+    ({ voters } = decodeConfiguration(data));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new MalformedBytes(`a configuration that is none: ${why}`);
+  }
+  if (voters.length === 0) throw new MalformedBytes("a configuration without voters");
 }
 
 function readFlags(reader: ByteReader): number {

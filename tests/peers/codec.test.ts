@@ -5,6 +5,7 @@ import { MalformedBytes } from "../../lib/bytes/mod.ts";
 import { decodeFrame, encodeFrame, frameItems } from "../../lib/peers/codec.ts";
 import { messageBytes } from "../../lib/replica/peer-messages.ts";
 import { maxFrameItems } from "../../lib/peers/frame-budget.ts";
+import type { AppendEntries, Entry } from "../../lib/raft/mod.ts";
 import type { PeerMessage } from "../../lib/replica/peer-messages.ts";
 import { printedSeed, seededRandom } from "../support/random.ts";
 import { append, from, heartbeat, randomMessage, to } from "./messages.ts";
@@ -102,6 +103,29 @@ describe("the codec", () => {
   ];
   test.each([...malformed])("refuses %s", (_what, bytes) => {
     assertThrows(() => decodeFrame(Uint8Array.from(bytes), from, to), MalformedBytes);
+  });
+
+  const configuration = (value: unknown): Partial<Entry> => ({
+    type: "configuration",
+    data: new TextEncoder().encode(JSON.stringify(value)),
+  });
+  const illFormed:
+    readonly (readonly [what: string, message: Partial<AppendEntries>, entry: Partial<Entry>])[] = [
+      ["an entry of a later term than its leader's", {}, { term: 2 }],
+      ["an entry of an earlier term than the one before it", { term: 5, prevLogTerm: 4 }, { term: 3 }],
+      ["a previous entry of a later term", { prevLogTerm: 2 }, {}],
+      ["bytes for a configuration", {}, { type: "configuration", data: Uint8Array.of(1, 2, 3) }],
+      ["broken UTF-8 for a configuration", {}, { type: "configuration", data: Uint8Array.of(0xff) }],
+      ["a list for a configuration", {}, configuration([1, 2, 3])],
+      ["a configuration of numbers", {}, configuration({ voters: [1], outgoing: [], learners: [] })],
+      ["a configuration without voters", {}, configuration({ voters: [], outgoing: [], learners: [] })],
+    ];
+  test.each([...illFormed])("refuses %s", (_what, changes, change) => {
+    const message = append(7, 1);
+    assert(message.type === "AppendEntries");
+    const entries = message.entries.map((entry) => ({ ...entry, ...change }));
+    const frame = encodeFrame([{ ...message, ...changes, entries }]);
+    assertThrows(() => decodeFrame(frame, from, to), MalformedBytes);
   });
 
   test("a frame of very many tiny messages is refused", () => {

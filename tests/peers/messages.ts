@@ -1,5 +1,5 @@
 // Random peer messages of every kind, as a replica may send them.
-import type { Entry, EntryType } from "../../lib/raft/mod.ts";
+import { encodeConfiguration, type Entry, type EntryType } from "../../lib/raft/mod.ts";
 import type { PeerMessage, RefusalReason } from "../../lib/replica/peer-messages.ts";
 
 export const from = "n1~abc";
@@ -18,6 +18,8 @@ export function randomMessage(random: () => number): PeerMessage {
   const bytes = () =>
     Uint8Array.from({ length: random() < 0.1 ? below(5_000) : below(20) }, () => below(256));
   const names = () => Array.from({ length: below(5) }, (_, at) => `n${at}~${below(1e6).toString(36)}é`);
+  const configuration = () =>
+    encodeConfiguration({ voters: [from, ...names()], outgoing: names(), learners: names() });
   const pick = <T>(list: readonly T[]) => list[below(list.length)] as T;
   const envelope = { from, to, term: number() };
 
@@ -29,12 +31,18 @@ export function randomMessage(random: () => number): PeerMessage {
     RequestVoteReply: () => ({ type: "RequestVoteReply", ...envelope, preVote: flag(), granted: flag() }),
     AppendEntries: () => {
       const prevLogIndex = below(2 ** 52);
-      const entries = Array.from({ length: below(6) }, (_, at): Entry => ({
-        ...{ index: prevLogIndex + 1 + at, term: number(), time: random() * 1e12 },
-        ...{ type: pick(entryTypes), data: bytes() },
-      }));
+      const prevLogTerm = Math.min(number(), 2 ** 52);
+      let term = prevLogTerm;
+      const entries = Array.from({ length: below(6) }, (_, at): Entry => {
+        const type = pick(entryTypes);
+        term += below(2);
+        return {
+          ...{ index: prevLogIndex + 1 + at, term, time: random() * 1e12, type },
+          data: type === "configuration" ? configuration() : bytes(),
+        };
+      });
       return {
-        ...{ type: "AppendEntries", ...envelope, prevLogIndex, prevLogTerm: number(), entries },
+        ...{ type: "AppendEntries", ...envelope, term: term + below(3), prevLogIndex, prevLogTerm, entries },
         ...{ leaderCommit: number(), round: number(), echo: number() },
         confirmedAgeMs: flag() ? -1 : random() * 1e4,
         withholdMs: random() * 1e4,

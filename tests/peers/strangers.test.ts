@@ -3,13 +3,14 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { afterEach, describe, test } from "bun:test";
 import { connect } from "node:net";
 import { peerAddress } from "../../lib/peers/addresses.ts";
+import { encodeFrame } from "../../lib/peers/codec.ts";
 import { Notices } from "../../lib/peers/notices.ts";
 import { Successors } from "../../lib/peers/successors.ts";
 import { refuseUpgrade } from "../../lib/peers/upgrade.ts";
 import type { PeerIdentity } from "../../lib/replica/ports.ts";
 import { eventually } from "../support/eventually.ts";
 import { printedSeed, seededRandom } from "../support/random.ts";
-import { heartbeat } from "./messages.ts";
+import { append, heartbeat } from "./messages.ts";
 import { startNode, type TestNode, type TestNodeOptions } from "./node.ts";
 import { rawPeer, rawSocket } from "./raw-peer.ts";
 
@@ -155,6 +156,14 @@ describe("strangers", () => {
   });
 });
 
+/** A frame with an entry that says it is a configuration. */
+function configurationOf(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const message = append(1, 1);
+  assert(message.type === "AppendEntries");
+  const entries = message.entries.map((entry) => ({ ...entry, type: "configuration" as const, data }));
+  return encodeFrame([{ ...message, entries }]);
+}
+
 describe("broken peers", () => {
   test("a malformed or oversized frame ends that link, with a line in the log", async () => {
     const { a, stillGood } = await goodPair({ limits: { maxFrameBytes: 2 ** 20 } });
@@ -162,6 +171,7 @@ describe("broken peers", () => {
       Uint8Array.of(9),
       Uint8Array.of(1, 99),
       new Uint8Array(0),
+      configurationOf(Uint8Array.of(1, 2, 3)),
       new Uint8Array(2 ** 20 + 1),
       "text",
     ];
@@ -172,7 +182,9 @@ describe("broken peers", () => {
       await socket.closed;
       await soon("it is down", () => !a.isUp("n9~z"));
     }
+    // What follows within ten seconds is counted and not said.
     assertStringIncludes(a.log.join("\n"), "control link to n9~z: it sent what is no frame of ours");
+    assertEquals(a.received.filter((received) => received.from === "n9~z"), []);
     await stillGood();
   });
 
