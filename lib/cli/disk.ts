@@ -3,6 +3,7 @@
 import { type AppliedState, openAppliedState } from "../replica/applied-state.ts";
 import { CorruptStorage, mendLog, mendState } from "../replica/corruption.ts";
 import { type DurableLog, openDurableLog } from "../replica/durable-log.ts";
+import { mixtureOf } from "../replica/mixture.ts";
 import { outOf, type SetAside } from "../replica/node-record.ts";
 import type { Log, LogTable, SpaceProbe } from "../replica/ports.ts";
 import {
@@ -68,7 +69,8 @@ export function openDisk(options: DiskOptions): OpenedDisk {
       fatal,
     });
     if (!state.ok) throw new Failure(`${folder} cannot be used: ${state.corruption.reason}`);
-    refuseMixture(folder, opened.log, state.state);
+    const mixture = mixtureOf(opened.log, state.state);
+    if (mixture !== null) throw new Failure(`${folder} mixes two data folders: ${mixture}`);
     // By what lies in the folder, so that a crash before the new log knows it changes nothing.
     const kept = opened.log.node() === null ? logsSetAside(folder) : [];
     return {
@@ -131,19 +133,6 @@ function setAllAside(folder: string, log: Log, reason: string): void {
     reason,
     kept: kept.join(", "),
   });
-}
-
-/** Log and state must be of one cluster: one of the files may have been copied from elsewhere. */
-function refuseMixture(folder: string, durableLog: DurableLog, state: AppliedState): void {
-  const ofLog = durableLog.node()?.clusterId ?? null;
-  const ofState = state.record()?.clusterId ?? null;
-  if (ofState !== null && ofLog !== ofState) {
-    throw new Failure(
-      `${folder} mixes two clusters: log.sqlite is of ${
-        ofLog ?? "none"
-      }, state.sqlite of ${ofState}. ${mendState}`,
-    );
-  }
 }
 
 function advice(error: StorageError): string {

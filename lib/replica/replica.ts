@@ -16,6 +16,7 @@ import { CorruptStorage } from "./corruption.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Forming } from "./forming.ts";
 import { Members } from "./members.ts";
+import { mixtureOf } from "./mixture.ts";
 import type { AdminOutcome, AdminRequest } from "./membership-messages.ts";
 import {
   asDiskSays,
@@ -115,13 +116,9 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
   /** Begins to listen to peers and to keep time. Call once. */
   start(): void {
     this.#guard(() => {
-      const { links, identity, state } = this.#options;
-      const { clusterId } = state.applied();
-      if (clusterId !== null && clusterId !== identity.clusterId) {
-        return this.#fail(
-          `the state belongs to cluster ${clusterId}, the log does not: they are of two data folders`,
-        );
-      }
+      const { links, identity, durableLog, state } = this.#options;
+      const mixture = mixtureOf(durableLog, state);
+      if (mixture !== null) return this.#fail(mixture);
       listenTo(links, {
         guard: this.#guard,
         message: (from, message) => this.#receive(from, message),

@@ -1,7 +1,7 @@
 // `coracle serve` on data folders that are not what they should be: exit 1, one line, what and how to mend it.
 import { assertEquals, assertMatch } from "@std/assert";
 import { describe, test } from "bun:test";
-import { writeFile } from "node:fs/promises";
+import { cp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCoracle } from "../support/coracle.ts";
 import { NodeProcess } from "../support/node-process.ts";
@@ -71,7 +71,25 @@ describe("a data folder", () => {
       const other = Bun.file(join(folder.path, "b", name));
       if (await other.exists()) await Bun.write(join(folder.path, "a", name), other);
     }
-    await refused(join(folder.path, "a"), [], /mixes two clusters/);
+    await refused(join(folder.path, "a"), [], /mixes two data folders: .* is of cluster .* state\.sqlite of/);
+  });
+
+  test("with an older copy of its log is refused, and both files are named", async () => {
+    await using folder = await tempFolder("cli");
+    const data = join(folder.path, "data");
+    const older = join(folder.path, "older");
+    await used(data);
+    await cp(data, older, { recursive: true });
+    await used(data);
+    for (const name of ["log.sqlite", "log.sqlite-wal", "log.sqlite-shm", "witness"]) {
+      await rm(join(data, name), { force: true });
+      if (await Bun.file(join(older, name)).exists()) await cp(join(older, name), join(data, name));
+    }
+    await refused(
+      data,
+      [],
+      /mixes two data folders: log\.sqlite ends with entry \d+, state\.sqlite has applied/,
+    );
   });
 
   test("that cannot be made is refused", async () => {
