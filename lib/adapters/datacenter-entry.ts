@@ -1,6 +1,6 @@
 // The log entries of the course simulator's front door: a command of lib/kv and who is to hear of it, so that whoever
 // commits the entry can answer, also for a leader that died.
-import { ByteReader, ByteWriter } from "../bytes/mod.ts";
+import { ByteReader, ByteWriter, MalformedBytes } from "../bytes/mod.ts";
 import { encodeCommand, kvStateMachine } from "../kv/mod.ts";
 import type { GetQuery, KvAnswer, KvQuery } from "../kv/mod.ts";
 import type { StateMachineFactory } from "../replica/ports.ts";
@@ -29,6 +29,24 @@ export function askerOf(entry: Uint8Array): Asker {
   return { client: reader.text(), mid: reader.text() };
 }
 
+/** Throws MalformedBytes. */
+function commandOf(entry: Uint8Array): Uint8Array {
+  const reader = new ByteReader(entry);
+  reader.bytes();
+  reader.bytes();
+  return reader.raw(reader.remaining);
+}
+
+function isEntry(entry: Uint8Array): boolean {
+  try {
+    askerOf(entry);
+    return true;
+  } catch (error) {
+    if (error instanceof MalformedBytes) return false;
+    throw error;
+  }
+}
+
 export function valueQuery(key: string): GetQuery {
   return { type: "get", keyspace, key: new TextEncoder().encode(key) };
 }
@@ -37,12 +55,8 @@ export function valueQuery(key: string): GetQuery {
 export const datacenterMachine: StateMachineFactory<KvQuery, KvAnswer> = (store) => {
   const kv = kvStateMachine(store);
   return {
-    apply: (applied) => {
-      const reader = new ByteReader(applied.command);
-      reader.bytes();
-      reader.bytes();
-      return kv.apply({ ...applied, command: reader.raw(reader.remaining) });
-    },
+    accepts: (entry) => isEntry(entry) && kv.accepts?.(commandOf(entry)) !== false,
+    apply: (applied) => kv.apply({ ...applied, command: commandOf(applied.command) }),
     query: (query) => kv.query(query),
   };
 };

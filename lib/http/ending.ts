@@ -20,6 +20,10 @@ const REFUSALS: Readonly<Record<Refusal, Problem>> = {
     "This node is not ready: its cluster is forming, or it is being brought up.",
   ),
   removed: problem("unavailable", "This node was removed from the cluster; ask another one."),
+  unknown_command: problem(
+    "not_implemented",
+    "This node or the leader does not know such a command: it is of another version; nothing was done.",
+  ),
   too_stale: problem(
     "unavailable",
     "What this node has is older than max_staleness allows, or of unknown age.",

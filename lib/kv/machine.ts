@@ -7,6 +7,7 @@ import {
   decodeCommand,
   type DeleteCommand,
   type DeletePrefixCommand,
+  isCommand,
   type KvCommand,
   MAX_KEYS_PER_COMMAND,
   type PutCommand,
@@ -17,6 +18,7 @@ import { encodeResult, type KvResult } from "./result.ts";
 
 /** `apply` throws UnknownCommand or MalformedBytes: the node cannot go on. */
 export const kvStateMachine: StateMachineFactory<KvQuery, KvAnswer> = (store) => ({
+  accepts: isCommand,
   apply: ({ index, command }) => encodeResult(applyCommand(store, decodeCommand(command), index)),
   query: (query) => query.type === "get" ? answerGet(store, query) : answerList(store, query),
 });

@@ -21,6 +21,7 @@ const codeOfReason = {
   stopping: 5,
   not_ready: 6,
   removed: 7,
+  unknown_command: 8,
 } as const satisfies Record<RefusalReason, number>;
 
 const reasonOfCode = new Map<number, RefusalReason>(

@@ -93,7 +93,7 @@ export class Forwarding {
 /** Answers a follower's forward on the leader: appended at a place, or refused. */
 export function answerForward(
   { requestId, command, timeoutMs }: Forward,
-  refusal: RefusalReason | null,
+  refusalOf: (command: Uint8Array) => RefusalReason | null,
   propose: (command: Uint8Array) => ReturnType<Raft["propose"]>,
 ): ForwardReply {
   const refuse = (reason: RefusalReason): ForwardReply => ({
@@ -101,6 +101,7 @@ export function answerForward(
     requestId,
     outcome: { type: "refused", reason },
   });
+  const refusal = refusalOf(command);
   if (refusal !== null) return refuse(refusal);
   if (timeoutMs <= 0) return refuse("deadline");
   const proposed: Result<Position> = propose(command);

@@ -86,7 +86,9 @@ export type RefusalReason =
   /** This node has not started yet: the cluster is forming, or it is being brought up. */
   | "not_ready"
   /** This node was removed from the cluster. */
-  | "removed";
+  | "removed"
+  /** The state machine knows no such command: in a log it would stop every replica. */
+  | "unknown_command";
 
 /** About how many bytes a message makes on the wire; never less. Bounds of buffers are counted in these. */
 export function messageBytes(message: PeerMessage): number {

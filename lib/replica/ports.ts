@@ -121,6 +121,11 @@ export type AppliedCommand = {
 export type StateMachine<Query = never, Answer = unknown> = {
   /** Changes the store, returns the result for whoever proposed it. Throws only when it cannot go on (an unknown kind of command): that stops the node. */
   apply(command: AppliedCommand): Uint8Array;
+  /**
+   * Whether `apply` knows how to carry this out, whatever the state is. Asked before anything is proposed: what is refused
+   * is in no log, and stops nobody. Must not throw. Absent = it knows everything.
+   */
+  accepts?(command: Uint8Array): boolean;
   /** Answers from the state as applied so far. Read-only. */
   query(query: Query): Answer;
 };

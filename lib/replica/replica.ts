@@ -136,7 +136,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
 
   propose(command: Uint8Array, { timeoutMs }: { readonly timeoutMs: number }): Promise<Outcome> {
     return new Promise((resolve) => {
-      const refusal = this.#refusal();
+      const refusal = this.#refusal(command);
       const running = this.#running;
       const waiter = refusal !== null || running === null
         ? null
@@ -238,7 +238,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
       ...{ options: this.#options, limits: this.#limits, applier: this.#applier, proposals: this.#proposals },
       ...{ deadlines: this.#deadlines, guard: this.#guard, fail: this.#fail },
       now: () => this.#read(),
-      refusal: () => this.#refusal(),
+      refusal: (command) => this.#refusal(command),
     });
     if (this.#phase === "forming") this.#phase = this.#members.entered ? "running" : "joining";
   }
@@ -283,12 +283,13 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
     this.#stopping?.tick(now);
   }
 
-  /** Why no write is taken just now; null = one is. */
-  #refusal(): RefusalReason | null {
+  /** Why this write is not taken just now; null = it is. */
+  #refusal(command: Uint8Array): RefusalReason | null {
     if (this.#phase === "stopping" || this.#phase === "stopped") return "stopping";
     if (this.#phase === "removed" || this.#members.departs) return "removed";
     if (this.#phase !== "running") return "not_ready";
-    return this.#space.full ? "disk_full" : null;
+    if (this.#space.full) return "disk_full";
+    return this.#machine.accepts?.(command) === false ? "unknown_command" : null;
   }
 
   #stale(running: Running, maxStalenessMs: number | null): ReadPermit {

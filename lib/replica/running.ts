@@ -30,8 +30,8 @@ export type RunningOptions = {
   readonly now: () => number;
   readonly guard: (task: () => void) => void;
   readonly fail: (message: string) => void;
-  /** Why this node takes no writes just now; null = it does. */
-  readonly refusal: () => RefusalReason | null;
+  /** Why this node does not take a write just now; null = it does. */
+  readonly refusal: (command: Uint8Array) => RefusalReason | null;
 };
 
 /** `committed` of one Ready: small, so that a node with much to apply goes on answering. */
@@ -128,7 +128,7 @@ export class Running {
     switch (message.type) {
       case "Forward": {
         const propose = (data: Uint8Array) => this.#raft.propose({ type: "command", data });
-        const reply = answerForward(message, this.#given.refusal(), propose);
+        const reply = answerForward(message, this.#given.refusal, propose);
         const { links } = this.#given.options;
         // On the link of the entries, so that it comes before its entry; lost, the follower's deadline ends it.
         if (!links.send(from, reply, "bulk")) links.send(from, reply, "control");

@@ -58,6 +58,7 @@ export function taggedMachine<Query, Answer>(
   return (store) => {
     const inner = machine(store);
     return {
+      accepts: (command) => inner.accepts?.(tagOf(command).command) ?? true,
       apply: (applied) => inner.apply({ ...applied, command: tagOf(applied.command).command }),
       query: (query) => inner.query(query),
     };

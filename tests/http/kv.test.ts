@@ -103,6 +103,7 @@ describe("PUT", () => {
       [{ type: "refused", reason: "stopping" }, "503 unavailable"],
       [{ type: "refused", reason: "not_ready" }, "503 unavailable"],
       [{ type: "refused", reason: "removed" }, "503 unavailable"],
+      [{ type: "refused", reason: "unknown_command" }, "501 not_implemented"],
       [{ type: "unknown", reason: "deadline" }, "504 outcome_unknown"],
       [{ type: "unknown", reason: "link_lost" }, "504 outcome_unknown"],
       [{ type: "unknown", reason: "stopping" }, "504 outcome_unknown"],

@@ -53,6 +53,12 @@ test("amounts that are none are refused", () => {
   assertEquals([bank.balance("ann"), bank.total()], [1000, 1000]);
 });
 
+test("only transactions that it knows are accepted", () => {
+  const accepts = (text: string) => bank(memoryOrderedStore()).accepts?.(new TextEncoder().encode(text));
+  assertEquals(accepts('{"type":"deposit","to":"ann","cents":1}'), true);
+  assertEquals(['{"type":"loan"}', "null", "{", ""].map(accepts), [false, false, false, false]);
+});
+
 test("an unknown transaction stops the bank", () => {
   assertThrows(() => openBank().apply(new TextEncoder().encode('{"type":"loan"}')), Error, "loan");
 });

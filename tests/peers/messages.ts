@@ -7,7 +7,16 @@ export const to = "n2~def";
 
 const entryTypes: readonly EntryType[] = ["command", "noop", "configuration"];
 const reasons: readonly RefusalReason[] = [
-  ...["no_leader", "deadline", "overloaded", "disk_full", "stopping", "not_ready", "removed"] as const,
+  ...[
+    "no_leader",
+    "deadline",
+    "overloaded",
+    "disk_full",
+    "stopping",
+    "not_ready",
+    "removed",
+    "unknown_command",
+  ] as const,
 ];
 
 export function randomMessage(random: () => number): PeerMessage {

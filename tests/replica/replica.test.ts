@@ -2,53 +2,20 @@
 // leaders die, links break and disks fill.
 import { describe, test } from "bun:test";
 import { assert, assertEquals } from "@std/assert";
-import { bank, type BankAnswer, type BankQuery, encodeTransaction, receiptOf } from "../../examples/bank.ts";
-import type { Applied, Outcome } from "../../lib/replica/api.ts";
+import { bank, receiptOf } from "../../examples/bank.ts";
+import type { Applied } from "../../lib/replica/api.ts";
 import type { PeerMessage } from "../../lib/replica/peer-messages.ts";
-import { type TestNode, World, type WorldOptions } from "./world.ts";
-
-type Node = TestNode<BankQuery, BankAnswer>;
-type Bank = World<BankQuery, BankAnswer>;
-
-async function started(options: Partial<WorldOptions<BankQuery, BankAnswer>> = {}): Promise<Bank> {
-  const world: Bank = new World({ ids: ["n1", "n2", "n3"], machine: bank, ...options });
-  world.startAll();
-  await world.elected();
-  return world;
-}
-
-function deposit(node: Node, cents: number, timeoutMs = 2000): Promise<Outcome> {
-  return node.replica.propose(encodeTransaction({ type: "deposit", to: "ann", cents }), { timeoutMs });
-}
-
-function balance(node: Node): number {
-  return node.replica.query({ type: "balance", account: "ann" });
-}
-
-function follower(world: Bank): Node {
-  const node = world.followers()[0];
-  if (node === undefined) throw new Error("there is no follower");
-  return node;
-}
-
-/** Somebody else who leads, whatever the old one believes. */
-async function successor(world: Bank, old: Node): Promise<Node> {
-  const others = [...world.nodes.values()].filter((node) => node !== old);
-  const leads = (node: Node) => node.running && node.replica.status().role === "leader";
-  await world.until("another leads", () => others.some(leads));
-  const found = others.find(leads);
-  if (found === undefined) throw new Error("nobody else leads");
-  return found;
-}
-
-function nothingWaits(world: Bank): void {
-  for (const node of world.nodes.values()) {
-    if (!node.running) continue;
-    const { queuedProposals, queuedBytes, pendingReads } = node.replica.status();
-    assertEquals([queuedProposals, queuedBytes, pendingReads], [0, 0, 0], node.id);
-    assertEquals(node.fatal, null);
-  }
-}
+import {
+  balance,
+  type Bank,
+  deposit,
+  follower,
+  type Node,
+  nothingWaits,
+  started,
+  successor,
+} from "./bank.ts";
+import { World } from "./world.ts";
 
 for (const fsyncMs of [0, 3]) {
   describe(`a bank of three (fsync ${fsyncMs} ms)`, () => {
@@ -242,21 +209,6 @@ describe("the three endings of a write", () => {
     assertEquals(ended.map(({ type }) => type).filter((type) => type === "done").length, 10);
     assertEquals(ended[11], { type: "refused", reason: "overloaded" });
     nothingWaits(world);
-  });
-
-  test("a nearly full disk refuses writes; reads, votes and the end of the alarm still work", async () => {
-    const world = await started();
-    for (const node of world.nodes.values()) node.disk.freeBytes = 1000;
-    await world.run(1100);
-    const leader = await world.elected();
-    assertEquals(await world.settle(deposit(leader, 1)), { type: "refused", reason: "disk_full" });
-    const permit = await world.settle(leader.replica.read({ type: "linearizable" }, { timeoutMs: 500 }));
-    assert(permit.ok);
-    leader.kill();
-    const next = await world.elected();
-    for (const node of world.nodes.values()) node.disk.freeBytes = Infinity;
-    await world.run(1100);
-    assertEquals((await world.settle(deposit(next, 1))).type, "done");
   });
 });
 
@@ -452,15 +404,6 @@ describe("ends", () => {
     assert((await world.settle(write)).type !== "unknown");
     await world.run(300);
     nothingWaits(world);
-  });
-
-  test("a command that the machine does not know stops every node that applies it, instead of being skipped", async () => {
-    const world = await started();
-    const leader = await world.elected();
-    const command = new TextEncoder().encode(`{"type":"of a later version"}`);
-    const outcome = await world.settle(leader.replica.propose(command, { timeoutMs: 1000 }));
-    assertEquals(outcome.type, "unknown");
-    assert(leader.fatal?.includes("unknown transaction"));
   });
 
   test("all are killed at once and come back with everything", async () => {
