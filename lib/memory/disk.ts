@@ -20,9 +20,11 @@ export type CrashOptions = {
 };
 
 export class MemoryDisk {
-  /** Bytes that the space probe reports. */
+  /** Bytes that the space probe reports, whatever is written. */
   freeBytes = Infinity;
-  readonly space: SpaceProbe = () => this.freeBytes;
+  /** Bytes that can still be written: commits use them up, and the one that finds too few fails, as do all after it. */
+  leftBytes = Infinity;
+  readonly space: SpaceProbe = () => Math.min(this.freeBytes, this.leftBytes);
   readonly #log: LogImage = new LogImage();
   readonly #state: StateImage = new StateImage();
   readonly #queues: Readonly<Record<DiskFile, CommitQueue>>;
@@ -40,11 +42,21 @@ export class MemoryDisk {
   }
 
   openLog(): MemoryLogTable {
-    return new MemoryLogTable(this.#log, this.#queues.log, this.#sameLife());
+    return new MemoryLogTable(
+      this.#log,
+      this.#queues.log,
+      this.#sameLife(),
+      (bytes) => this.#use("log", bytes),
+    );
   }
 
   openState(): MemoryStateStore {
-    return new MemoryStateStore(this.#state, this.#queues.state, this.#sameLife());
+    return new MemoryStateStore(
+      this.#state,
+      this.#queues.state,
+      this.#sameLife(),
+      (bytes) => this.#use("state", bytes),
+    );
   }
 
   openWitness(): MemoryWitness {
@@ -166,6 +178,11 @@ export class MemoryDisk {
   /** Only the applied state is gone. */
   wipeState(): void {
     this.#state.wipe();
+  }
+
+  #use(file: DiskFile, bytes: number): void {
+    if (bytes <= this.leftBytes) this.leftBytes -= bytes;
+    else this.#queues[file].failNth(this.#queues[file].length + 1, new Error("the disk is full"));
   }
 
   #sameLife(): () => boolean {

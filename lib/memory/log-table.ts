@@ -69,12 +69,15 @@ export class MemoryLogTable implements LogTable {
   readonly #image: LogImage;
   readonly #queue: CommitQueue;
   readonly #alive: () => boolean;
+  readonly #use: (bytes: number) => void;
   #closed = false;
 
-  constructor(image: LogImage, queue: CommitQueue, alive: () => boolean) {
+  /** `use` is told what a commit is about to add to the disk. */
+  constructor(image: LogImage, queue: CommitQueue, alive: () => boolean, use: (bytes: number) => void) {
     this.#image = image;
     this.#queue = queue;
     this.#alive = alive;
+    this.#use = use;
   }
 
   meta(name: string): Uint8Array | null {
@@ -106,6 +109,7 @@ export class MemoryLogTable implements LogTable {
 
   commit(batch: LogBatch, done: (error: Error | null) => void): void {
     this.#check();
+    this.#use(batch.rows.reduce((sum, { bytes }) => sum + bytes.byteLength, 0));
     this.#queue.submit(() => this.#image.apply(batch), () => {}, done);
   }
 

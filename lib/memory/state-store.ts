@@ -52,12 +52,17 @@ export class MemoryStateStore implements StateStore {
   readonly #image: StateImage;
   readonly #queue: CommitQueue;
   readonly #alive: () => boolean;
+  readonly #use: (bytes: number) => void;
   #closed = false;
+  /** Since the last commit. */
+  #writtenBytes = 0;
 
-  constructor(image: StateImage, queue: CommitQueue, alive: () => boolean) {
+  /** `use` is told what a commit is about to add to the disk. */
+  constructor(image: StateImage, queue: CommitQueue, alive: () => boolean, use: (bytes: number) => void) {
     this.#image = image;
     this.#queue = queue;
     this.#alive = alive;
+    this.#use = use;
   }
 
   get(key: Uint8Array): Uint8Array | null {
@@ -67,6 +72,7 @@ export class MemoryStateStore implements StateStore {
   put(key: Uint8Array, value: Uint8Array): void {
     this.#rows();
     this.#image.put(key, value);
+    this.#writtenBytes += key.byteLength + value.byteLength;
   }
 
   delete(key: Uint8Array): boolean {
@@ -86,6 +92,8 @@ export class MemoryStateStore implements StateStore {
   commit(record: Uint8Array, done: (error: Error | null) => void): void {
     this.#rows();
     const before = this.#image.takeBefore();
+    this.#use(this.#writtenBytes);
+    this.#writtenBytes = 0;
     this.#queue.submit(() => this.#image.record = record, () => this.#image.undo(before), done);
   }
 

@@ -7,6 +7,7 @@ import { type AppliedRecord, decodeAppliedRecord, encodeAppliedRecord } from "./
 import { CheckedStore } from "./checked-store.ts";
 import { type Corruption, CorruptStorage, mendState } from "./corruption.ts";
 import type { OrderedStore, StateStore } from "./ports.ts";
+import { diskBytes } from "./space.ts";
 import { hashRow, StateHash } from "./state-hash.ts";
 
 export type { AppliedRecord } from "./applied-record.ts";
@@ -76,6 +77,11 @@ export class AppliedState {
   /** The last index that the rows reflect, durable or not. */
   get appliedIndex(): number {
     return this.#position.appliedIndex;
+  }
+
+  /** About what a commit would write now. */
+  get owedBytes(): number {
+    return diskBytes(this.#entries, this.#bytes);
   }
 
   /** The record as of now, durable or not. */

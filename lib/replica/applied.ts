@@ -14,6 +14,8 @@ export type ApplierOptions = {
   readonly state: AppliedState;
   readonly machine: Appliable;
   readonly clock: Clock;
+  /** Whether the disk has room for a state commit of so much. */
+  readonly hasRoom: (bytes: number) => boolean;
   /** Told of each entry, before the subscribers. */
   readonly onApplied: (index: number, term: number, result: Uint8Array) => void;
   readonly onStateCommit: (seconds: number) => void;
@@ -66,13 +68,21 @@ export class Applier {
     this.maybeCommit();
   }
 
-  /** Commits the state when that is due. */
+  /** Commits the state when that is due and there is room for it: nobody waits for it, all of it is in the log. */
   maybeCommit(): void {
     const { state, clock } = this.#options;
     if (this.#committing || !state.needsCommit(clock.monotonic() - this.#committedAt)) return;
+    if (!this.#options.hasRoom(state.owedBytes)) return;
     this.commit((error) => {
       if (error !== null) this.#options.fail(`the state cannot be written: ${error.message}`);
     });
+  }
+
+  /** On the way out: without room the next start applies the rest again. */
+  commitLast(done: (error: Error | null) => void): void {
+    const { state, hasRoom } = this.#options;
+    if (hasRoom(state.owedBytes)) this.commit(done);
+    else done(null);
   }
 
   commit(done: (error: Error | null) => void): void {

@@ -23,6 +23,8 @@ export type DrainOptions = {
   readonly fail: (message: string) => void;
   /** Before the core is asked: the last chance to ask it for something that this drain is to carry. */
   readonly before: () => void;
+  /** Everything that the core had to persist was given to the log. */
+  readonly written: () => void;
   /** Role and leader, and reads confirmed. */
   readonly heard: (ready: Ready) => void;
   /** Nothing more is applied in this turn. */
@@ -53,13 +55,16 @@ export class Drain {
   }
 
   #run(): void {
-    const { raft, now, applyMs, maxOutstanding, before, heard, after } = this.#options;
+    const { raft, now, applyMs, maxOutstanding, before, written, heard, after } = this.#options;
     const until = now() + applyMs;
     this.#running = true;
     before();
     while (this.#outstanding < maxOutstanding) {
       const ready = raft.ready();
-      if (ready === null) break;
+      if (ready === null) {
+        written();
+        break;
+      }
       for (const message of ready.messages) this.#send(message);
       this.#persist(ready);
       heard(ready);

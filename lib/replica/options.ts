@@ -90,7 +90,7 @@ export type ReplicaLimits = {
   readonly maxProposalBytes: number;
   /** Reads that wait for permission. */
   readonly maxReads: number;
-  /** Free space in bytes below which writes are refused. */
+  /** Free space in bytes below which writes are refused; below half of it no entries are taken from a leader either. */
   readonly reserveBytes: number;
   /** A drain that applied for so long lets others have a turn, ms. */
   readonly applyMs: number;

@@ -76,6 +76,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
       state,
       machine: this.#machine,
       clock,
+      hasRoom: (bytes) => this.#space.sparesForState(bytes),
       onApplied: (index, term, result) => {
         this.#proposals.applied(index, term, result);
         this.#running?.applied(index, term, result);
@@ -222,7 +223,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
         ...{ timeoutMs, scheduler: this.#options.scheduler, now: this.#read() },
         ...{ running: this.#running, proposals: this.#proposals, guard: this.#guard, fail: this.#fail },
         end: () => this.#end(),
-        commit: (done) => this.#applier.commit(done),
+        commit: (done) => this.#applier.commitLast(done),
         close: () => this.#close(),
       });
       this.#phase = "stopping";
@@ -239,6 +240,7 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
       ...{ deadlines: this.#deadlines, guard: this.#guard, fail: this.#fail },
       now: () => this.#read(),
       refusal: (command) => this.#refusal(command),
+      space: this.#space,
     });
     if (this.#phase === "forming") this.#phase = this.#members.entered ? "running" : "joining";
   }
@@ -288,8 +290,8 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
     if (this.#phase === "stopping" || this.#phase === "stopped") return "stopping";
     if (this.#phase === "removed" || this.#members.departs) return "removed";
     if (this.#phase !== "running") return "not_ready";
-    if (this.#space.full) return "disk_full";
-    return this.#machine.accepts?.(command) === false ? "unknown_command" : null;
+    if (this.#machine.accepts?.(command) === false) return "unknown_command";
+    return this.#space.takes(command) ? null : "disk_full";
   }
 
   #stale(running: Running, maxStalenessMs: number | null): ReadPermit {

@@ -20,6 +20,7 @@ import type { ReplicaLimits, ReplicaOptions } from "./options.ts";
 import type { PeerMessage, RefusalReason } from "./peer-messages.ts";
 import type { Proposals, Waiter } from "./proposals.ts";
 import { type ReadEnding, Reads } from "./reads.ts";
+import type { Space } from "./space.ts";
 
 export type RunningOptions = {
   readonly options: ReplicaOptions<never, unknown>;
@@ -32,6 +33,7 @@ export type RunningOptions = {
   readonly fail: (message: string) => void;
   /** Why this node does not take a write just now; null = it does. */
   readonly refusal: (command: Uint8Array) => RefusalReason | null;
+  readonly space: Space;
 };
 
 /** `committed` of one Ready: small, so that a node with much to apply goes on answering. */
@@ -86,6 +88,7 @@ export class Running {
       applyMs: limits.applyMs,
       maxOutstanding: limits.maxOutstanding,
       before: () => this.#reads.flush(this.#raft, this.leaderId, this.#self),
+      written: () => given.space.written(),
       heard: (ready) => this.#heard(ready),
       after: () => this.#afterDrain(),
       onFsync: (seconds) => metrics?.onFsync?.(seconds),
@@ -150,7 +153,13 @@ export class Running {
       default:
         // Only the replica at the other end speaks for itself.
         if (message.from !== from) return;
-        this.#raft.step({ type: "message", now: this.#given.now(), message });
+        this.#raft.step({
+          type: "message",
+          now: this.#given.now(),
+          message: message.type === "AppendEntries"
+            ? this.#given.space.affordable(message, this.#raft)
+            : message,
+        });
     }
     this.#drain.schedule();
   }

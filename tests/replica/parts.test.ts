@@ -1,7 +1,8 @@
 // The small parts of the loop on their own: deadlines, boots, the lease's doubt, the space reserve, identities.
 import { describe, test } from "bun:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MemoryDisk } from "../../lib/memory/mod.ts";
+import type { AppendEntries, RaftStatus } from "../../lib/raft/mod.ts";
 import { Boots } from "../../lib/replica/boots.ts";
 import { Deadlines, Timed } from "../../lib/replica/deadlines.ts";
 import { openDurableLog } from "../../lib/replica/durable-log.ts";
@@ -98,6 +99,75 @@ test("space: probed once a second, said once", () => {
   free = 1000;
   space.tick(5000);
   assertEquals([space.full, lines.length], [false, 2]);
+});
+
+test("space: between two probes what was taken counts, and what is not written yet also after one", () => {
+  let [free, probes] = [100_000, 0];
+  const space = new Space(() => (probes++, free), 50_000, () => {});
+  const command = new Uint8Array(1000);
+  const takenOf = (tries: number) =>
+    Array.from({ length: tries }, () => space.takes(command)).filter(Boolean).length;
+  space.tick(0);
+  // 6,096 bytes each, of the 50,000 above the reserve.
+  assertEquals([takenOf(20), probes], [8, 1]);
+  // It took less than that on the disk: there is a look before anything else is refused.
+  space.written();
+  free = 90_000;
+  assertEquals([takenOf(20), probes], [6, 2]);
+  space.tick(1000);
+  assertEquals([takenOf(20), probes], [0, 3]);
+  space.written();
+  free = 60_000;
+  assertEquals([takenOf(20), probes], [1, 4]);
+});
+
+test("space: a leader's message is taken as far as there is room for it", () => {
+  let free = 1_000_000;
+  const lines: string[] = [];
+  const space = new Space(() => free, 100_000, (level, message) => lines.push(`${level} ${message}`));
+  const core = {
+    commitIndex: 3,
+    status: () => ({ last: { index: 5, term: 1 } }) as RaftStatus,
+    termAt: () => 1,
+  };
+  const message = (prevLogIndex: number, types: string, leaderCommit = 3): AppendEntries => ({
+    ...{
+      type: "AppendEntries",
+      from: "n1~a",
+      to: "n2~b",
+      term: 1,
+      prevLogIndex,
+      prevLogTerm: 1,
+      leaderCommit,
+    },
+    ...{ round: 7, echo: 6, confirmedAgeMs: 5, withholdMs: 0 },
+    entries: [...types].map((type, at) => ({
+      ...{ index: prevLogIndex + 1 + at, term: 1, time: 0, data: new Uint8Array(100) },
+      type: type === "c" ? "command" : "noop",
+    })),
+  });
+  const nothing = (given: AppendEntries) => ({ ...given, prevLogIndex: 0, prevLogTerm: 0, entries: [] });
+  const gives = (given: AppendEntries, expected: AppendEntries) =>
+    assertEquals(space.affordable(given, core), expected);
+  space.tick(0);
+  gives(message(5, "ccc"), message(5, "ccc"));
+  free = 40_000;
+  space.written();
+  space.tick(1000);
+  // A heartbeat, as long as nothing had to be refused; then all that names no entry is one that says nothing of any.
+  gives(message(5, ""), message(5, ""));
+  gives(message(5, "ccc"), nothing(message(5, "ccc")));
+  gives(message(5, ""), nothing(message(5, "")));
+  gives(message(5, "nnc"), message(5, "nn"));
+  // Entries 4 and 5 are here already, and are news: they may be committed.
+  gives(message(3, "ccc"), message(3, "cc"));
+  gives(message(5, "", 5), message(5, "", 5));
+  free = 80_000;
+  space.written();
+  space.tick(2000);
+  gives(message(5, "ccc"), message(5, "ccc"));
+  assertEquals(lines.length, 3);
+  assertMatch(lines.join(), /warning.*nearly full.*error.*not followed.*info.*the log is followed/);
 });
 
 describe("identity", () => {
