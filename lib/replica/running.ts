@@ -51,6 +51,8 @@ export class Running {
   #reconsideredAt = -Infinity;
   /** Whose loss was told of in this leadership. */
   #toldOf: readonly ReplicaId[] = [];
+  /** While this node leads and something waits to be committed: since when commitIndex has stood still. */
+  #standstill: { readonly commitIndex: number; readonly since: number } | null = null;
 
   constructor(given: RunningOptions) {
     const { options, limits, applier, proposals, deadlines, now, guard, fail } = given;
@@ -117,6 +119,7 @@ export class Running {
     const now = this.#given.now();
     this.#lease.look();
     this.#raft.step({ type: "tick", now });
+    this.#watchCommits(now);
     this.#drain.schedule();
     const { heartbeatMs, electionMs } = this.#given.options;
     if (now - this.#reconsideredAt < heartbeatMs) return;
@@ -130,8 +133,7 @@ export class Running {
   receive(from: ReplicaId, message: PeerMessage): void {
     switch (message.type) {
       case "Forward": {
-        const propose = (data: Uint8Array) => this.#raft.propose({ type: "command", data });
-        const reply = answerForward(message, this.#given.refusal, propose);
+        const reply = answerForward(message, this.#given.refusal, (command) => this.#propose(command));
         const { links } = this.#given.options;
         // On the link of the entries, so that it comes before its entry; lost, the follower's deadline ends it.
         if (!links.send(from, reply, "bulk")) links.send(from, reply, "control");
@@ -181,7 +183,7 @@ export class Running {
   /** To the core if it leads, else to the leader, else it waits for one. */
   route(waiter: Waiter): void {
     const { proposals } = this.#given;
-    const proposed = this.#raft.propose({ type: "command", data: waiter.command });
+    const proposed = this.#propose(waiter.command);
     if (proposed.ok) {
       proposals.place(waiter, proposed.value);
       this.#drain.schedule();
@@ -250,6 +252,23 @@ export class Running {
 
   refuseReads(reason: RefusalReason): void {
     this.#reads.settleAll(reason);
+  }
+
+  /** In a standstill nothing more is appended: it could only wait, and its ending would be unknown. */
+  #propose(command: Uint8Array): ReturnType<Raft["propose"]> {
+    const { commitIndex, since } = this.#standstill ?? { commitIndex: -1, since: 0 };
+    const patienceMs = 2 * this.#given.options.electionMs;
+    if (commitIndex === this.#raft.commitIndex && this.#given.now() - since >= patienceMs) {
+      return { ok: false, reason: "overloaded" };
+    }
+    return this.#raft.propose({ type: "command", data: command });
+  }
+
+  /** Followers that answer and take nothing, because their disks are full, leave a leader in office. */
+  #watchCommits(now: number): void {
+    const { commitIndex } = this.#raft;
+    if (!this.leads || this.#raft.status().last.index === commitIndex) this.#standstill = null;
+    else if (this.#standstill?.commitIndex !== commitIndex) this.#standstill = { commitIndex, since: now };
   }
 
   #heard({ softState, reads }: Ready): void {

@@ -103,13 +103,17 @@ test("a majority without room: no write is done, none is lost, reads go on", asy
   await world.settle(deposit(leader, 5));
   for (const node of world.followers()) node.disk.freeBytes = 1000;
   await world.run(1100);
-  const waiting = deposit(leader, 1, 500);
+  const waiting = deposit(leader, 1, 800);
   assertEquals(await world.settle(waiting), { type: "unknown", reason: "deadline" });
+  // From then on the answer is definite, whoever is asked.
+  assertEquals(await world.settle(deposit(leader, 1)), { type: "refused", reason: "overloaded" });
+  assertEquals(await world.settle(deposit(follower(world), 1)), { type: "refused", reason: "disk_full" });
   const permit = await world.settle(leader.replica.read({ type: "linearizable" }, { timeoutMs: 500 }));
   assert(permit.ok);
   assertEquals(balance(leader), 5);
   for (const node of world.nodes.values()) node.disk.freeBytes = Infinity;
   await world.until("the write that waited is done", () => balance(follower(world)) === 6);
+  assertEquals((await world.settle(deposit(leader, 1))).type, "done");
 });
 
 test("with next to nothing left it starts, votes and stops; the state is committed when there is room again", async () => {
