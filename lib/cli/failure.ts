@@ -33,6 +33,12 @@ export function wrongUsage(message: string): Failure {
   return new Failure(message, 2);
 }
 
+/** What the system calls it ("ENOENT", "EACCES"); null where it is no error of the system's. */
+export function errorCode(error: unknown): string | null {
+  const code: unknown = error instanceof Error ? Reflect.get(error, "code") : null;
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : null;
+}
+
 /** Something that is documented and does not exist yet. */
 export function notBuilt(what: string): Failure {
   return new Failure(`${what} is not built yet (not_implemented)`);

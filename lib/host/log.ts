@@ -8,6 +8,8 @@ export type LogFormat = "text" | "json";
 /** Sets up the process's one log. */
 export function openLog(level: LogLevel, format: LogFormat): Log {
   const line = format === "json" ? jsonLine : textLine;
+  // What stderr reports later on, nobody waits for; unheard it would be an exception, and end the replica.
+  process.stderr.on("error", () => {});
   configureSync({
     reset: true,
     sinks: { stderr: (record) => writeLine(line(record)) },
@@ -23,12 +25,20 @@ export function openLog(level: LogLevel, format: LogFormat): Log {
   };
 }
 
-/** Synchronous, so that the last words of a process that ends at once are read. */
+/** What may wait for a slow reader of the log; what comes on top is dropped. */
+const maxWaitingBytes = 1024 * 1024;
+
+/**
+ * Synchronous, so that the last words of a process that ends at once are read. A line that cannot be written (a full
+ * disk, a reader that has gone) is dropped: a replica is worth more than its log.
+ */
 function writeLine(line: string): void {
   try {
     writeSync(2, `${line}\n`);
-  } catch {
-    // The reader of a non-blocking stderr is slow (EAGAIN): let the runtime queue the line.
+  } catch (error) {
+    // The reader of a non-blocking stderr is slow: let the runtime queue the line.
+    const slow = error instanceof Error && Reflect.get(error, "code") === "EAGAIN";
+    if (!slow || process.stderr.writableLength > maxWaitingBytes) return;
     process.stderr.write(`${line}\n`);
   }
 }
