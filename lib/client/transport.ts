@@ -36,6 +36,8 @@ const MAX_REDIRECTS = 5;
 const MAX_SERVER_TIMEOUT_MS = 60_000;
 /** Between two rounds over all URLs where no Retry-After says otherwise. */
 const ROUND_PAUSE_MS = 200;
+/** What a write needs at least to be sent again; or half of all the time there is. */
+const RESEND_MS = 1_000;
 
 type Attempt =
   | { readonly type: "answered"; readonly answer: Answer }
@@ -66,17 +68,21 @@ export class Transport {
     const read = request.method === "GET";
     const init = this.#init(request);
     let last: Attempt | null = null;
+    // What is cut off for want of time leaves a write unknown, where giving up before it is a definite no.
+    let neededMs = read ? 1 : Math.min(RESEND_MS, this.#timeoutMs / 2);
     for (;;) {
       let pauseMs = Infinity;
       const first = this.#preferred;
       for (let asked = 0; asked < this.#urls.length; asked++) {
         const remainingMs = deadline - performance.now();
-        if (last !== null && remainingMs < 1) return giveUp(last);
+        if (last !== null && remainingMs < neededMs) return giveUp(last);
         // A node that is silent must not take the time in which a read could ask the others.
         const attemptMs = read ? remainingMs / (this.#urls.length - asked) : remainingMs;
         const place = (first + asked) % this.#urls.length;
         const base = this.#urls[place] ?? "";
+        const began = performance.now();
         const attempt = await this.#attempt(base, request, init, Math.max(1, attemptMs));
+        if (!read) neededMs = Math.max(neededMs, performance.now() - began);
         if (attempt.type === "answered") {
           this.#preferred = place;
           return attempt.answer;
@@ -89,7 +95,7 @@ export class Transport {
       }
       // Nobody is there: waiting is for a cluster that elects, not for one that was not started.
       if (last !== null && pauseMs === Infinity) return giveUp(last);
-      if (last !== null && performance.now() + pauseMs >= deadline) return giveUp(last);
+      if (last !== null && performance.now() + pauseMs + neededMs > deadline) return giveUp(last);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }

@@ -123,6 +123,25 @@ describe("a write", () => {
     assertEquals(other.seen.length, 0);
   });
 
+  test("that was refused stays refused where too little time is left to ask again", async () => {
+    using silent = raw(() => null);
+    const refusal = problem(503, "unavailable", { "retry-after": "1" });
+    await using single = scripted(refusal, () => Bun.sleep(5_000).then(written));
+    await assertRejects(
+      () => new Client({ urls: [single.url], timeoutMs: 1_030 }).put("k", "v"),
+      ProblemError,
+      "unavailable",
+    );
+    assertEquals(single.seen.length, 1, "30 ms are no time for a write");
+    await using slow = scripted(() => Bun.sleep(700).then(refusal));
+    await assertRejects(
+      () => new Client({ urls: [slow.url, silent.url], timeoutMs: 1_300 }).put("k", "v"),
+      ProblemError,
+      "unavailable",
+    );
+    assertEquals(silent.requests.length, 0, "another needs as long as the one before took");
+  });
+
   test("a 2xx that is not ours leaves it unknown", async () => {
     await using server = scripted(() => new Response("<h1>It works!</h1>"));
     await assertRejects(() => new Client({ urls: [server.url] }).put("k", "v"), OutcomeUnknown);
