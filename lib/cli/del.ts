@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { wrongUsage } from "./failure.ts";
 import { printJson, printLine } from "./output.ts";
 import { clientCommand } from "./session.ts";
-import { declare, type Settings, text, valuesOf } from "./settings.ts";
+import { declare, type Settings, text, toggle, valuesOf } from "./settings.ts";
 
 const settings = {
   prefix: {
@@ -12,6 +12,7 @@ const settings = {
     help: "all keys that begin so; in steps where they are many",
     schema: text(),
   },
+  all: { flags: "--all", variables: [], help: "every key there is", schema: toggle() },
 } satisfies Settings;
 
 export function addDel(program: Command): void {
@@ -21,11 +22,13 @@ export function addDel(program: Command): void {
   );
   clientCommand(command, async ({ client, json }) => {
     const key = command.args[0];
-    const { prefix } = valuesOf(settings, command, {});
-    if ((key === undefined) === (prefix === null)) {
-      throw wrongUsage("give a key or --prefix, one of them");
+    const { prefix, all } = valuesOf(settings, command, {});
+    if ([key !== undefined, prefix !== null, all].filter((given) => given).length !== 1) {
+      throw wrongUsage("give a key or --prefix or --all, one of them");
     }
-    const result = prefix === null ? await client.delete(key ?? "") : await client.deletePrefix(prefix);
+    // An empty variable in a script must not empty the store.
+    if (prefix === "") throw wrongUsage(`--prefix "" would delete every key: give --all if that is meant`);
+    const result = key === undefined ? await client.deletePrefix(prefix ?? "") : await client.delete(key);
     if (json) await printJson(result);
     else await printLine(`${result.deleted} deleted at revision ${result.revision}`);
   });

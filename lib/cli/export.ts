@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ListedItem } from "../client/mod.ts";
 import { Failure } from "./failure.ts";
+import { fileReason, openReplacement, type Replacement } from "./files.ts";
 import { encodeValue } from "./item.ts";
 import { bytesShown, print, printJson, Progress, shown } from "./output.ts";
 import { clientCommand } from "./session.ts";
@@ -13,6 +14,8 @@ import { declare, type Settings, textOr, valuesOf } from "./settings.ts";
 type Target = {
   write(key: string, value: Uint8Array<ArrayBuffer>, item: ListedItem): Promise<void>;
   close(): Promise<void>;
+  /** It broke off. */
+  abandon(): Promise<void>;
 };
 
 const settings = {
@@ -36,16 +39,21 @@ export function addExport(program: Command): void {
     const target = openTarget(targetName);
     const progress = new Progress("exported");
     const failed: { key: string; reason: string }[] = [];
-    for await (const item of client.listAll({ prefix, limit: 100 })) {
-      const value = item.value ?? new Uint8Array();
-      try {
-        await target.write(item.key.slice(prefix.length), value, item);
-        progress.add(value.byteLength);
-      } catch (error) {
-        failed.push({ key: item.key, reason: error instanceof Error ? error.message : String(error) });
+    try {
+      for await (const item of client.listAll({ prefix, limit: 100 })) {
+        const value = item.value ?? new Uint8Array();
+        const reason = await target.write(item.key.slice(prefix.length), value, item).then(
+          () => null,
+          unwritten,
+        );
+        if (reason === null) progress.add(value.byteLength);
+        else failed.push({ key: item.key, reason });
       }
+      await target.close();
+    } catch (error) {
+      await target.abandon();
+      throw error;
     }
-    await target.close();
     progress.clear();
     const { done, bytes, seconds } = progress;
     // The lines themselves are on stdout then.
@@ -57,25 +65,26 @@ export function addExport(program: Command): void {
   });
 }
 
-function openTarget(name: string): Target {
-  if (name === "-") return lines(async (line) => await print(line), () => Promise.resolve());
-  if (!/\.(jsonl|ndjson)$/.test(name)) return folder(name);
-  const writer = Bun.file(name).writer();
-  return lines(async (line) => {
-    writer.write(line);
-    await writer.flush();
-  }, async () => {
-    await writer.end();
-  });
+/** Why one item could not be written; where nothing more can be, it is thrown on. */
+function unwritten(error: unknown): string {
+  if (error instanceof Failure) throw error;
+  return fileReason(error);
 }
 
-function lines(write: (line: string) => Promise<void>, close: () => Promise<void>): Target {
+function openTarget(name: string): Target {
+  const nothing = () => Promise.resolve();
+  if (name === "-") return lines({ write: print, finish: nothing, abandon: nothing });
+  return /\.(jsonl|ndjson)$/.test(name) ? lines(openReplacement(name)) : folder(name);
+}
+
+function lines({ write, finish, abandon }: Replacement): Target {
   return {
     write: (key, value, { contentType }) =>
       key === ""
         ? Promise.reject(new Error("nothing is left of the key without the prefix"))
         : write(`${JSON.stringify({ key, ...encodeValue(value), contentType })}\n`),
-    close,
+    close: finish,
+    abandon,
   };
 }
 
@@ -92,5 +101,6 @@ function folder(name: string): Target {
       await Bun.write(path, value);
     },
     close: () => Promise.resolve(),
+    abandon: () => Promise.resolve(),
   };
 }

@@ -1,6 +1,7 @@
 // `coracle get KEY`: the value as it was put, on stdout or in a file.
 import type { Command } from "commander";
 import { Failure } from "./failure.ts";
+import { writeNamed } from "./files.ts";
 import { encodeValue } from "./item.ts";
 import { print, printJson, shown } from "./output.ts";
 import { clientCommand } from "./session.ts";
@@ -28,7 +29,7 @@ export function addGet(program: Command): void {
     const item = await client.get(key, { consistency });
     if (item === null) throw new Failure(`there is no key ${shown(key)} (not_found)`);
     const { value, ...fields } = item;
-    if (file !== null) await Bun.write(file, value);
+    if (file !== null) await writeNamed(file, value);
     if (json) {
       await printJson(file === null ? { ...fields, ...encodeValue(value) } : { ...fields, file });
     } else if (file === null) {

@@ -28,13 +28,16 @@ export function addLs(program: Command): void {
     let left = limit;
     let revision = 0;
     let cursor: string | null = null;
-    if (json) await print('{"items":[');
+    let began = false;
     do {
       const page = await client.list({
         ...{ prefix: command.args[0] ?? prefix, limit: Math.min(left, 1000), reverse, consistency },
         // Sizes are shown to people, so that values travel unless only keys are asked for.
         ...{ keysOnly, ...(cursor === null ? {} : { cursor }) },
       });
+      // Only now: of a cluster that does not answer nothing is printed.
+      if (json && !began) await print('{"items":[');
+      began = true;
       const items = page.items.slice(0, left);
       revision = page.revision;
       cursor = page.cursor;

@@ -1,7 +1,9 @@
 // `coracle put KEY [VALUE]`: a value from the command line, a file or stdin.
 import type { Command } from "commander";
+import { fstatSync } from "node:fs";
 import * as v from "valibot";
 import { Failure, wrongUsage } from "./failure.ts";
+import { fileReason } from "./files.ts";
 import { printJson, printLine, shown } from "./output.ts";
 import { clientCommand } from "./session.ts";
 import { declare, type Settings, text, toggle, valuesOf } from "./settings.ts";
@@ -50,10 +52,22 @@ export function addPut(program: Command): void {
 }
 
 async function bytesOf(file: string | null): Promise<Uint8Array<ArrayBuffer>> {
-  if (file === null) return await Bun.stdin.bytes();
+  if (file === null) return await pipedBytes();
   try {
     return await Bun.file(file).bytes();
   } catch (error) {
-    throw new Failure(`${file} cannot be read: ${error instanceof Error ? error.message : error}`);
+    throw new Failure(`${file} cannot be read: ${fileReason(error)}`);
   }
+}
+
+/** A pipe or a file on stdin is meant as the value; a terminal, /dev/null (as under cron) or nothing at all is an oversight. */
+async function pipedBytes(): Promise<Uint8Array<ArrayBuffer>> {
+  let meant;
+  try {
+    meant = !fstatSync(0).isCharacterDevice();
+  } catch {
+    meant = false;
+  }
+  if (!meant) throw wrongUsage('give a value ("" for an empty one) or --file, or pipe the value in');
+  return await Bun.stdin.bytes();
 }

@@ -4,7 +4,7 @@ import { checkCommand } from "./check.ts";
 import { addClientCommands } from "./client-commands.ts";
 import { addDatacenter, isSimulatorCall } from "./datacenter.ts";
 import { addDev } from "./dev.ts";
-import { exitCodeOf, Failure } from "./failure.ts";
+import { errorCode, exitCodeOf, Failure, wrongUsage } from "./failure.ts";
 import { addMaelstrom } from "./maelstrom.ts";
 import { addCommandsNotBuilt } from "./not-built.ts";
 import { addServe } from "./serve.ts";
@@ -15,6 +15,10 @@ import { commit, version } from "./version.ts";
 export async function run(argv: readonly string[], end: (code: number) => never): Promise<number> {
   const program = makeProgram(end);
   try {
+    // What is not UTF-8 arrives with U+FFFD in its place: another key, another value than the one that was meant.
+    if (argv.some((argument) => argument.includes("\ufffd"))) {
+      throw wrongUsage("an argument is no UTF-8 text: give such a value by --file or on stdin");
+    }
     const given = isSimulatorCall(argv) ? ["datacenter", ...argv] : [...argv];
     await program.parseAsync(given, { from: "user" });
     return 0;
@@ -23,6 +27,11 @@ export async function run(argv: readonly string[], end: (code: number) => never)
     if (error instanceof Failure) {
       console.error(`coracle: ${error.message}`);
       return exitCodeOf(error, process.env);
+    }
+    if (error instanceof Error && errorCode(error) !== null) {
+      // The system's own words, where no command had better ones.
+      console.error(`coracle: ${error.message.replace(/\s+/g, " ")}`);
+      return 1;
     }
     console.error(error);
     return 70;

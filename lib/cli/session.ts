@@ -1,7 +1,14 @@
 // What all client commands share: --url, --token, --timeout, --json, and how a client's trouble is told to a person.
 import type { Command } from "commander";
 import * as v from "valibot";
-import { Client, OutcomeUnknown, ProblemError, UnexpectedAnswer, Unreachable } from "../client/mod.ts";
+import {
+  Client,
+  InvalidHeader,
+  OutcomeUnknown,
+  ProblemError,
+  UnexpectedAnswer,
+  Unreachable,
+} from "../client/mod.ts";
 import { nodeUrl } from "./addresses.ts";
 import { Failure } from "./failure.ts";
 import { declare, list, type Settings, text, toggle, valuesOf, wholeNumber } from "./settings.ts";
@@ -77,6 +84,7 @@ export function asFailure(error: unknown, urls: readonly string[]): unknown {
   if (error instanceof UnexpectedAnswer) {
     return new Failure(`${error.message}: is ${urls.join(", ")} really Coracle?`);
   }
+  if (error instanceof InvalidHeader) return new Failure(error.message, 2);
   return error instanceof URIError ? new Failure("a key must be UTF-8 text", 2) : error;
 }
 

@@ -27,6 +27,18 @@ export class Unreachable extends Error {
   override name = "Unreachable";
 }
 
+/** A token, a content type or another header that no request can carry, a line break in it for example. Nothing was sent. */
+export class InvalidHeader extends TypeError {
+  override name = "InvalidHeader";
+  readonly header: string;
+
+  /** The value stays unsaid: it may be a token. */
+  constructor(header: string, cause: unknown) {
+    super(`${header === "authorization" ? "the token" : header} must be one line of plain text`, { cause });
+    this.header = header;
+  }
+}
+
 /** Something answered, but not as Coracle does: probably the URL of another server. Reads only; a write is OutcomeUnknown. */
 export class UnexpectedAnswer extends Error {
   override name = "UnexpectedAnswer";

@@ -4,7 +4,7 @@
 //
 // A write goes out on a connection of its own: runtimes silently send a PUT again when a reused one turns out closed.
 import { parseProblem } from "./answers.ts";
-import { OutcomeUnknown, ProblemError, Unreachable } from "./errors.ts";
+import { InvalidHeader, OutcomeUnknown, ProblemError, Unreachable } from "./errors.ts";
 import { withQuery } from "./key-url.ts";
 
 export type Request = {
@@ -137,10 +137,11 @@ export class Transport {
     return { type: "refused", error: new Error(`${base} redirects in a circle`) };
   }
 
-  /** Made before anything is sent: throws TypeError for what no header can carry. */
+  /** Made before anything is sent: throws InvalidHeader for what no header can carry. */
   #init(request: Request): RequestInit {
-    const headers = new Headers(request.headers);
-    if (this.#token !== undefined) headers.set("authorization", `Bearer ${this.#token}`);
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(request.headers ?? {})) setHeader(headers, name, value);
+    if (this.#token !== undefined) setHeader(headers, "authorization", `Bearer ${this.#token}`);
     const init: RequestInit = { method: request.method, headers, redirect: "manual" };
     if (request.body !== undefined) init.body = request.body;
     if (request.method !== "GET") {
@@ -148,6 +149,14 @@ export class Transport {
       headers.set("connection", "close");
     }
     return init;
+  }
+}
+
+function setHeader(headers: Headers, name: string, value: string): void {
+  try {
+    headers.set(name, value);
+  } catch (error) {
+    throw new InvalidHeader(name, error);
   }
 }
 

@@ -110,7 +110,18 @@ function folderError(folder: string, error: unknown): Error {
     case "ENOSPC":
     case "EDQUOT":
       return new StorageError("full", `The data folder ${folder} cannot be made: the disk is full`, error);
+    case "ENOENT":
+      return new StorageError("unwritable", `The data folder ${folder} cannot be made there`, error);
+    case "ENAMETOOLONG":
+      return new StorageError("unwritable", `The data folder ${folder} has too long a name`, error);
     default:
-      return error instanceof Error ? error : new Error(String(error));
+      if (!(error instanceof Error) || typeof code !== "string") {
+        return new Error(String(error), { cause: error });
+      }
+      return new StorageError(
+        "unwritable",
+        `The data folder ${folder} cannot be used: ${error.message}`,
+        error,
+      );
   }
 }

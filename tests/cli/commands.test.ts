@@ -3,7 +3,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, beforeAll, describe, test } from "bun:test";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runCoracle, type RunOptions } from "../support/coracle.ts";
+import { problem, scripted } from "../client/support.ts";
+import { cleanEnvironment, coracleCommand, runCoracle, type RunOptions } from "../support/coracle.ts";
 import { NodeProcess } from "../support/node-process.ts";
 import { type TempFolder, tempFolder } from "../support/temp-folder.ts";
 
@@ -72,6 +73,36 @@ describe("get, put, del", () => {
     const late = await coracle(["put", "one/c", "3", "--if-match", String(revision)]);
     assertEquals(late.code, 1);
     assertMatch(late.stderr, /precondition_failed/);
+  });
+
+  test("what is no UTF-8 on the command line is refused, not repaired", async () => {
+    const command = coracleCommand().map((part) => `'${part}'`).join(" ");
+    for (const args of ["$(printf 'one/a\\377b') v", "one/bytes-of $(printf '\\377')"]) {
+      const child = Bun.spawn(["sh", "-c", `${command} put ${args}`], {
+        env: cleanEnvironment({ CORACLE_URL: node.url }),
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      assertMatch(await new Response(child.stderr).text(), /^coracle: an argument is no UTF-8 text/);
+      assertEquals(await child.exited, 2);
+    }
+    assertEquals(await printed("ls", "one/a", "--keys-only"), "one/a\n");
+  });
+
+  test("a file that cannot be written is told, and no folder is made for it", async () => {
+    await printed("put", "one/f", "x");
+    const into = await coracle(["get", "one/f", "--file", folder.path]);
+    assertEquals([into.code, into.stderr], [
+      1,
+      `coracle: ${folder.path} cannot be written: it is a folder\n`,
+    ]);
+    const nowhere = join(folder.path, "nope", "f");
+    const { code, stderr } = await coracle(["get", "one/f", "--file", nowhere]);
+    assertEquals([code, stderr], [
+      1,
+      `coracle: ${nowhere} cannot be written: there is no such file or folder\n`,
+    ]);
+    assertEquals(await readdir(join(folder.path, "nope")).catch(() => "none"), "none");
   });
 
   test("a prefix goes at once", async () => {
@@ -152,6 +183,30 @@ describe("import and export", () => {
       line,
     ) => JSON.parse(line));
     assertEquals(exported.map(({ key, value }) => [key, value]), [["a", "old"], ["b", "AP8="]]);
+  });
+
+  test("an export that breaks off leaves the one before as it was", async () => {
+    await printed("put", "e/a", "1");
+    const lines = join(folder.path, "kept.jsonl");
+    assertEquals((await coracle(["export", lines, "--prefix", "e/"])).code, 0);
+    const before = await Bun.file(lines).text();
+    assertMatch(before, /"e?a"/);
+    const item = { key: "e/b", value: "2", encoding: "utf8", contentType: "text/plain" };
+    await using dying = scripted(
+      () =>
+        Response.json({
+          revision: 1,
+          cursor: "on",
+          items: [{ ...item, revision: 1, createRevision: 1, version: 1 }],
+        }),
+      problem(501, "not_implemented"),
+    );
+    const broken = await coracle(["export", lines, "--prefix", "e/", "--url", dying.url]);
+    assertEquals([broken.code, dying.seen.length], [1, 2], broken.stderr);
+    assertEquals(await Bun.file(lines).text(), before);
+    assertEquals((await readdir(folder.path)).filter((name) => name.startsWith("kept.jsonl")), [
+      "kept.jsonl",
+    ]);
   });
 
   test("what cannot be moved is reported, the rest is", async () => {
