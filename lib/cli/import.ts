@@ -2,17 +2,18 @@
 // changes nothing but the revision, so that here, and only here, a write of unknown outcome is simply sent again; and a
 // broken-off import is begun again, with --skip-existing if what is there shall stay.
 import type { Command } from "commander";
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
 import { OutcomeUnknown, ProblemError, Unreachable } from "../client/mod.ts";
 import { Failure, wrongUsage } from "./failure.ts";
 import { decodeValue, ItemLine } from "./item.ts";
-import { linesOf } from "./lines.ts";
+import { byteLinesOf } from "./lines.ts";
 import { bytesShown, printJson, printLine, Progress, shown } from "./output.ts";
 import { clientCommand, type Session } from "./session.ts";
 import { declare, type Settings, textOr, toggle, valuesOf, wholeNumber } from "./settings.ts";
+import { type Tree, treeOf } from "./tree.ts";
 
 const settings = {
   prefix: {
@@ -56,7 +57,7 @@ export function addImport(program: Command): void {
   clientCommand(command, async (session) => {
     const source = command.args[0] ?? "";
     const { prefix, parallel, retryMs, skipExisting } = valuesOf(settings, command, {});
-    const { total, sources } = await openSource(source, prefix);
+    const { total, sources, leftOut } = await openSource(source, prefix);
     const progress = new Progress("imported");
     const failed: Failed[] = [];
     let skipped = 0;
@@ -79,14 +80,26 @@ export function addImport(program: Command): void {
     };
     await Promise.all(Array.from({ length: parallel }, worker));
     progress.clear();
-    await report(session, progress, skipped, failed);
+    await report(session, progress, { skipped, failed, leftOut });
   });
 }
 
-async function report({ json }: Session, progress: Progress, skipped: number, failed: readonly Failed[]) {
+type Rest = {
+  /** Were there already. */
+  readonly skipped: number;
+  readonly failed: readonly Failed[];
+  /** No files. */
+  readonly leftOut: Tree["leftOut"];
+};
+
+async function report({ json }: Session, progress: Progress, { skipped, failed, leftOut }: Rest) {
   const { done, bytes, seconds } = progress;
-  if (json) await printJson({ imported: done, skipped, failed, bytes, seconds: Number(seconds.toFixed(3)) });
-  else {
+  if (json) {
+    const took = Number(seconds.toFixed(3));
+    await printJson({ imported: done, skipped, leftOut, failed, bytes, seconds: took });
+  } else {
+    if (leftOut.length > 0) console.error(`left out ${leftOut.length}, which are no files:`);
+    for (const { name, reason } of leftOut) console.error(`  ${shown(name)}: ${reason}`);
     const left = skipped === 0 ? "" : `, ${skipped} were there already`;
     await printLine(`imported ${done} (${bytesShown(bytes)}) in ${seconds.toFixed(1)} s${left}`);
   }
@@ -98,8 +111,8 @@ async function report({ json }: Session, progress: Progress, skipped: number, fa
 async function openSource(
   source: string,
   prefix: string,
-): Promise<{ total: number | null; sources: AsyncIterable<Source> }> {
-  if (source === "-") return { total: null, sources: items(Bun.stdin.stream(), prefix) };
+): Promise<{ total: number | null; sources: AsyncIterable<Source>; leftOut: Tree["leftOut"] }> {
+  if (source === "-") return { total: null, sources: items(Bun.stdin.stream(), prefix), leftOut: [] };
   const kind = await stat(source).catch(() => {
     throw new Failure(`${source} cannot be read: there is no such file or folder`);
   });
@@ -107,12 +120,10 @@ async function openSource(
     if (!/\.(jsonl|ndjson)$/.test(source)) {
       throw wrongUsage(`${source} is neither a folder nor a .jsonl file`);
     }
-    return { total: null, sources: items(Bun.file(source).stream(), prefix) };
+    return { total: null, sources: items(Bun.file(source).stream(), prefix), leftOut: [] };
   }
-  const paths = (await readdir(source, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name)).sort();
-  return { total: paths.length, sources: filesIn(source, paths, prefix) };
+  const { paths, leftOut } = await treeOf(source);
+  return { total: paths.length, sources: filesIn(source, paths, prefix), leftOut };
 }
 
 async function* filesIn(folder: string, paths: readonly string[], prefix: string): AsyncGenerator<Source> {
@@ -126,22 +137,24 @@ async function* filesIn(folder: string, paths: readonly string[], prefix: string
 
 async function* items(stream: ReadableStream<Uint8Array>, prefix: string): AsyncGenerator<Source> {
   let number = 0;
-  for await (const line of linesOf(stream)) {
+  for await (const line of byteLinesOf(stream)) {
     number++;
-    if (line.trim() === "") continue;
-    const name = `line ${number}`;
-    yield {
-      name,
-      read: () => {
-        const parsed = v.parse(ItemLine, JSON.parse(line));
-        return Promise.resolve({
-          key: prefix + parsed.key,
-          value: decodeValue(parsed),
-          contentType: parsed.contentType,
-        });
-      },
-    };
+    if (line.every((byte) => byte <= 0x20)) continue;
+    // deno-lint-ignore require-await -- what is wrong with a line is a rejection, as with a file
+    yield { name: `line ${number}`, read: async () => itemOf(line, prefix) };
   }
+}
+
+/** Throws for what is no item; bytes that are no text are never repaired into other bytes. */
+function itemOf(line: Uint8Array, prefix: string) {
+  let text;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(line);
+  } catch {
+    throw new Error("it is no UTF-8 text");
+  }
+  const item = v.parse(ItemLine, JSON.parse(text));
+  return { key: prefix + item.key, value: decodeValue(item), contentType: item.contentType };
 }
 
 type Put = {

@@ -15,7 +15,8 @@ export function encodeValue(bytes: Uint8Array): Encoded {
 /** One line of an exported file. */
 export const ItemLine = v.object({
   key: v.pipe(v.string(), v.minLength(1)),
-  value: v.string(),
+  // Half a surrogate pair has no bytes of its own.
+  value: v.pipe(v.string(), v.check((value) => value.isWellFormed(), "the value is no Unicode text")),
   encoding: v.optional(v.picklist(["utf8", "base64"]), "utf8"),
   contentType: v.optional(v.string(), "application/octet-stream"),
 });

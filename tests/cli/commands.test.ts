@@ -1,7 +1,7 @@
 // The client commands against one real node: what they print, what they leave behind.
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, beforeAll, describe, test } from "bun:test";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { problem, scripted } from "../client/support.ts";
 import { cleanEnvironment, coracleCommand, runCoracle, type RunOptions } from "../support/coracle.ts";
@@ -207,6 +207,45 @@ describe("import and export", () => {
     assertEquals((await readdir(folder.path)).filter((name) => name.startsWith("kept.jsonl")), [
       "kept.jsonl",
     ]);
+  });
+
+  test("bytes that are no text, and half a character, are reported, never repaired", async () => {
+    const line = (value: string) => new TextEncoder().encode(`{"key":"k","value":"${value}"}\n`);
+    const stdin = Buffer.concat([
+      ...[line("a"), Buffer.from('{"key":"bad","value":"'), Buffer.of(0xff, 0xfe), Buffer.from('"}\n')],
+      ...[Buffer.from('{"key":"half","value":"\\ud800"}\n'), line("é")],
+    ]);
+    const { code, stderr } = await coracle(["import", "-", "--prefix", "raw/"], {
+      stdin: new Uint8Array(stdin),
+    });
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /line 2: it is no UTF-8 text\n.*line 3: .*no Unicode text\n.*2 could not be imported/,
+    );
+    assertEquals(await printed("ls", "raw/", "--keys-only"), "raw/k\n");
+  });
+
+  test("links to files are followed, what else is no file is named", async () => {
+    const tree = join(folder.path, "linked");
+    await mkdir(join(tree, "sub"), { recursive: true });
+    await writeFile(join(tree, "sub", "file"), "ahoy");
+    await symlink("sub/file", join(tree, "link"));
+    await symlink("sub", join(tree, "folder"));
+    await symlink(".", join(tree, "sub", "circle"));
+    await symlink("nowhere", join(tree, "broken"));
+    const { code, stdout, stderr } = await coracle(["import", tree, "--prefix", "l/"]);
+    assertEquals(code, 0, stderr);
+    assertMatch(stdout, /^imported 2 /);
+    assertMatch(stderr, /^left out 3, which are no files:\n/);
+    const { leftOut } = JSON.parse(await printed("import", tree, "--prefix", "l/", "--json"));
+    assertEquals(leftOut, [
+      { name: join(tree, "broken"), reason: "a link that leads nowhere: there is no such file or folder" },
+      { name: join(tree, "folder"), reason: "a link to a folder" },
+      { name: join(tree, "sub", "circle"), reason: "a link to a folder" },
+    ]);
+    assertEquals(await printed("get", "l/link"), "ahoy");
+    assertEquals(await printed("ls", "l/", "--keys-only"), "l/link\nl/sub/file\n");
   });
 
   test("what cannot be moved is reported, the rest is", async () => {
