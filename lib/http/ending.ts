@@ -2,6 +2,7 @@
 // only for writes.
 import type { Outcome, ReadPermit } from "../replica/api.ts";
 import { type Problem, problem } from "./problem.ts";
+import type { ReadPosition } from "./read.ts";
 import { leaderOf, type Services } from "./services.ts";
 
 type Refusal = Extract<ReadPermit, { ok: false }>["reason"];
@@ -53,16 +54,24 @@ export function unknownProblem(reason: Extract<Outcome, { type: "unknown" }>["re
   return UNKNOWN[reason];
 }
 
-/** The headers that each response of a read or write carries. An unknown leader is an empty value. */
+/**
+ * The headers that each response of a read or write carries. An unknown leader is an empty value. A stale read says how
+ * old it may be, in seconds, rounded up.
+ */
 export function stateHeaders(
   { glance, node }: Services,
-  at: { readonly index: number; readonly term: number } | null,
+  at: ReadPosition | null,
 ): Record<string, string> {
   const status = glance();
   return {
+    ...at?.stalenessMs === undefined ? {} : { "Coracle-Staleness": stalenessText(at.stalenessMs) },
     "Coracle-Revision": String(at?.index ?? status.appliedIndex),
     "Coracle-Term": String(at?.term ?? status.term),
     "Coracle-Node": node.id,
     "Coracle-Leader": leaderOf(status) ?? "",
   };
+}
+
+function stalenessText(ms: number | null): string {
+  return ms === null ? "unknown" : (Math.ceil(ms) / 1000).toFixed(3);
 }

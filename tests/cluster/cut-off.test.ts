@@ -27,6 +27,8 @@ for (const role of ["leader", "follower"] as const) {
           assert([503, 504].includes(write.status), `the write answers ${write.status}`);
           assertEquals(stale.status, 200);
           assertEquals(await stale.text(), "before");
+          const age = Number(stale.headers.get("coracle-staleness") ?? NaN);
+          assert(age >= 0 && age < 10, `a stale read says its age: ${age} s`);
           assert(performance.now() - started < 10_000, "an answer came after its deadline and much more");
 
           await eventually(async () => (await alone.fetch("/readyz")).status === 503, {
@@ -35,6 +37,12 @@ for (const role of ["leader", "follower"] as const) {
           const later = await alone.fetch("/v1/kv/k?timeout=1s", { method: "PUT", body: "later" });
           assertEquals(later.status, 503);
           assert(later.headers.get("retry-after") !== null);
+          const list = await alone.fetch("/v1/kv?prefix=k&consistency=stale");
+          const older = Number(list.headers.get("coracle-staleness") ?? NaN);
+          assert(
+            older > Math.max(age, 0.4),
+            `${older} s after ${age} s: it grows as long as nobody is there`,
+          );
           const bounded = await alone.fetch("/v1/kv/k?consistency=stale&max_staleness=1ms");
           assertEquals(bounded.status, 503);
         } finally {

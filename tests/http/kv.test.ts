@@ -2,7 +2,7 @@
 import { describe, test } from "bun:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Outcome, ReadPermit } from "../../lib/replica/api.ts";
-import { problemOf, testApp } from "./support.ts";
+import { problemOf, TERM, testApp } from "./support.ts";
 
 const PUT = (body: BodyInit, headers: Record<string, string> = {}) => ({ method: "PUT", body, headers });
 
@@ -181,6 +181,22 @@ describe("GET and HEAD", () => {
           await problemOf(response),
           reason === "overloaded" ? "503 overloaded" : "503 unavailable",
         );
+      }
+    }
+  });
+
+  test("a stale read says how old it may be, any other says nothing of it", async () => {
+    const { request, replica } = testApp();
+    await request("/v1/kv/a", { method: "PUT", body: "x" });
+    const age = async (target: string, init: RequestInit = {}) =>
+      (await request(target, init)).headers.get("coracle-staleness");
+    for (const [stalenessMs, said] of [[0, "0.000"], [1_234.2, "1.235"], [null, "unknown"]] as const) {
+      replica.nextPermit = { ok: true, index: 2, term: TERM, stalenessMs };
+      for (const target of ["/v1/kv/a", "/v1/kv/none", "/v1/kv", "/v1/kv?key=a"]) {
+        const stale = `${target}${target.includes("?") ? "&" : "?"}consistency=stale`;
+        assertEquals(await age(stale), said, stale);
+        assertEquals(await age(stale, { method: "HEAD" }), said, stale);
+        assertEquals(await age(target), null);
       }
     }
   });
