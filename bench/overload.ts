@@ -28,7 +28,7 @@ function hammer(port: number, name: number, until: number): Promise<void> {
       socket.write(
         `PUT /v1/kv/o/${name}/${
           number++ % 16
-        } HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        } HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
       );
     };
     let rest = "";

@@ -1,6 +1,7 @@
 // One request on its way through: what all routes do alike, as one function around a table of methods. No chain of
 // middleware: a PUT passes here once.
 import type { Context } from "hono";
+import { isForeign } from "./auth.ts";
 import type { RequestRecorder } from "./metrics.ts";
 import type { RequestBindings } from "./options.ts";
 import { type Problem, problem, problemResponse } from "./problem.ts";
@@ -64,14 +65,13 @@ export function endpoint(
       const allowed = services.guard(
         request.headers.get("authorization"),
         () => context.env?.remoteAddress?.(request) ?? null,
+        request.url,
       );
       if (!allowed.ok) return allowed.problem;
     }
     if (handler === undefined) return notOffered;
     // A browser sends a simple POST of any page anywhere without asking; PUT and DELETE it asks for first, in vain.
-    if (request.method === "POST" && request.headers.get("sec-fetch-site") === "cross-site") {
-      return CROSS_SITE;
-    }
+    if (request.method === "POST" && isForeign(request.headers, request.url)) return CROSS_SITE;
     const query = parseQuery(request.url);
     if (!query.ok) return query.problem;
     if (always === true) return handler({ request, query: query.value, startedAt });

@@ -31,7 +31,7 @@ export function createServices(options: AppOptions): Services {
   return {
     ...options,
     directory: options.directory ?? (() => NOBODY),
-    guard: createGuard(tokens, open, runtime),
+    guard: createGuard(tokens, open, runtime, () => options.node.advertise),
     admission: new Admission(
       options.maxOpenRequests ?? MAX_OPEN_REQUESTS,
       options.maxBodyBytes ?? Math.max(MAX_BODY_BYTES, options.maxValueBytes),

@@ -14,6 +14,13 @@ export function rawPath(url: string): string {
   return query < 0 ? url.slice(start) : url.slice(start, query);
 }
 
+/** `host` or `host:port` of an absolute URL. */
+export function authority(url: string): string {
+  const start = url.indexOf("://") + 3;
+  const end = url.indexOf("/", start);
+  return end < 0 ? url.slice(start) : url.slice(start, end);
+}
+
 /** Path and query as sent, for a redirect. */
 export function rawTarget(url: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
@@ -47,13 +54,18 @@ export function decodePath(raw: string): Checked<string> {
 }
 
 function malformed(where: string): string {
-  return `Malformed percent-encoding in ${where}: "%" is followed by two hexadecimal digits, and the bytes are UTF-8.`;
+  return `Malformed percent-encoding in ${where}: "%" is followed by two hexadecimal digits, and the bytes are UTF-8 ` +
+    `(U+FFFD itself is written %ef%bf%bd, in lower case).`;
 }
+
+/** What Bun makes of each raw byte of a target that is no UTF-8; in lower case somebody has meant U+FFFD itself. */
+const REPAIRED = "%EF%BF%BD";
 
 /** null = a "%" without two hexadecimal digits, or bytes that are not UTF-8. */
 function decode(raw: string, plusIsSpace: boolean): string | null {
   const text = plusIsSpace && raw.includes("+") ? raw.replaceAll("+", " ") : raw;
   if (!text.includes("%")) return text;
+  if (text.includes(REPAIRED)) return null;
   try {
     return decodeURIComponent(text);
   } catch {

@@ -36,11 +36,58 @@ describe("who may ask", () => {
     assertEquals((await testApp({ open: true }).request("/v1/cluster", {}, ELSEWHERE)).status, 200);
   });
 
+  test("without tokens: only by a name that no stranger can point here", async () => {
+    const { app } = testApp();
+    const asked = (host: string, bindings = LOOPBACK) =>
+      app.request(`http://${host}/v1/cluster`, {}, bindings);
+    const own = [
+      "127.0.0.1",
+      "127.0.0.1:8080",
+      "[::1]:8080",
+      "10.0.0.1",
+      "localhost:8080",
+      "n1.localhost",
+      "one",
+    ];
+    for (const host of own) assertEquals((await asked(host)).status, 200, host);
+    for (
+      const host of [
+        "evil.example",
+        "evil.example:8080",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "h",
+      ]
+    ) {
+      assertEquals(await problemOf(await asked(host)), "403 forbidden", host);
+    }
+    assertEquals((await app.request("http://evil.example/livez", {}, LOOPBACK)).status, 200);
+    assertEquals(
+      (await testApp({ open: true }).app.request("http://any.example/v1/cluster", {}, ELSEWHERE)).status,
+      200,
+    );
+    const token = { headers: { Authorization: "Bearer t" } };
+    assertEquals(
+      (await testApp({ tokens: ["t"] }).app.request("http://any.example/v1/cluster", token)).status,
+      200,
+    );
+  });
+
   test("a browser's page of another site may not post", async () => {
     const { request, replica } = testApp();
-    const post = { method: "POST", headers: { "Sec-Fetch-Site": "cross-site" } };
-    assertEquals(await problemOf(await request("/v1/cluster/leader", post)), "403 forbidden");
+    const foreign: Record<string, string>[] = [
+      { "Sec-Fetch-Site": "cross-site" },
+      { Origin: "http://evil.example" },
+      { Origin: "http://localhost:3000" },
+      { Origin: "null" },
+    ];
+    for (const headers of foreign) {
+      const post = { method: "POST", headers };
+      assertEquals(await problemOf(await request("/v1/cluster/leader", post)), "403 forbidden");
+    }
     assertEquals(replica.transferred, []);
+    const own = { method: "POST", headers: { Origin: "http://localhost", "Sec-Fetch-Site": "same-origin" } };
+    assertEquals((await request("/v1/cluster/leader", own)).status, 200);
   });
 });
 
