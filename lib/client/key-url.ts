@@ -5,8 +5,13 @@
 export function keyTarget(key: string): string {
   const segments = key.split("/");
   const mangled = key.includes("\\") || segments.some((segment) => ["", ".", ".."].includes(segment));
-  if (mangled) return `/v1/kv?key=${encodeURIComponent(key)}`;
-  return `/v1/kv/${segments.map(encodeURIComponent).join("/")}`;
+  if (mangled) return `/v1/kv?key=${encoded(key)}`;
+  return `/v1/kv/${segments.map(encoded).join("/")}`;
+}
+
+/** In capitals the server takes U+FFFD for what became of bytes that are no UTF-8, and refuses it. */
+function encoded(text: string): string {
+  return encodeURIComponent(text).replaceAll("%EF%BF%BD", "%ef%bf%bd");
 }
 
 /** Adds query parameters to a target; those that are undefined or false are left out. */
@@ -16,6 +21,6 @@ export function withQuery(
 ): string {
   const parts = Object.entries(query)
     .filter(([, value]) => value !== undefined && value !== false)
-    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+    .map(([name, value]) => `${name}=${encoded(String(value))}`);
   return parts.length === 0 ? target : `${target}${target.includes("?") ? "&" : "?"}${parts.join("&")}`;
 }

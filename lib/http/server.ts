@@ -70,10 +70,17 @@ export function startServer<Data>(options: ServerOptions<Data>): RunningServer {
 
   function answer(request: Request, server: Server<Data>): Response | Promise<Response> | undefined {
     // Without a usable Host header Bun knows no absolute URL.
-    if (!request.url.startsWith("http")) return problemResponse(NO_HOST);
+    if (!request.url.startsWith("http")) return withoutHost(request);
     if (rawPath(request.url) === PEER_PATH) return upgrade(request, server);
     if (stopping) return problemResponse(STOPPING, { Connection: "close" });
     return app.fetch(request, bindings);
+  }
+
+  /** HTTP/1.0 has no Host, and load balancers ask for health in it. */
+  function withoutHost({ method, url }: Request): Response | Promise<Response> {
+    if (!/^\/(livez|readyz)(\?|$)/.test(url)) return problemResponse(NO_HOST);
+    if (stopping) return problemResponse(STOPPING, { Connection: "close" });
+    return app.fetch(new Request(`http://localhost${url}`, { method }), bindings);
   }
 
   function upgrade(request: Request, server: Server<Data>): Response | undefined {
@@ -136,7 +143,9 @@ function listenMessage(host: string, port: number, error: unknown): string {
   const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
   switch (code) {
     case "EADDRINUSE":
-      return `port ${port} on ${host} is taken: stop what listens there, or choose another with --port`;
+      // Bun says the same of a name that leads nowhere.
+      return `port ${port} on ${host} is taken: stop what listens there, or choose another with --port` +
+        (/[a-z]/i.test(host) && !host.includes(":") ? `; or ${host} is no name of this machine` : "");
     case "EACCES":
       return `port ${port} on ${host} needs more rights: choose one above 1023 with --port`;
     case "EADDRNOTAVAIL":

@@ -1,6 +1,7 @@
 // GET and DELETE of /v1/kv?prefix=…
 import { describe, test } from "bun:test";
 import { assertEquals } from "@std/assert";
+import { keyTarget } from "../../lib/client/mod.ts";
 import { encodeCommand, encodeResult } from "../../lib/kv/mod.ts";
 import type { ReadPermit } from "../../lib/replica/api.ts";
 import { problemOf, testApp } from "./support.ts";
@@ -9,7 +10,7 @@ async function filled(keys: readonly string[]) {
   const made = testApp();
   for (const key of keys) {
     const init = { method: "PUT", body: `value of ${key}`, headers: { "Content-Type": "text/plain" } };
-    await made.request(`/v1/kv?key=${encodeURIComponent(key)}`, init);
+    await made.request(keyTarget(key), init);
   }
   const keysOf = async (query: string): Promise<string[]> =>
     (await (await made.request(`/v1/kv?${query}`)).json()).items.map((item: { key: string }) => item.key);

@@ -1,6 +1,7 @@
 // The listening port: raw sockets that speak HTTP badly, bounds, a taken port, and stopping.
 import { afterEach, describe, test } from "bun:test";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { Client } from "../../lib/client/mod.ts";
 import { createApp, ListenError, type RunningServer, startServer } from "../../lib/http/mod.ts";
 import type { Outcome } from "../../lib/replica/api.ts";
 import { type OneReplica, testApp } from "./support.ts";
@@ -25,7 +26,7 @@ function listen(app: ReturnType<typeof createApp>, host: string, port = 0): Runn
 }
 
 /** Sends these bytes over a fresh connection; what comes back until `enough` or until the server closes. */
-function raw(server: RunningServer, sent: string, enough: RegExp = /$^/): Promise<string> {
+function raw(server: RunningServer, sent: string | Uint8Array, enough: RegExp = /$^/): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let received = "";
   const end = () => resolve(received);
@@ -60,12 +61,15 @@ describe("requests that are not in order", () => {
     const table: [sent: string, status: number][] = [
       ["nonsense\r\n\r\n", 400],
       ["GET /v1/kv/a HTTP/1.1\r\n\r\n", 400],
-      ["GET /v1/kv/a HTTP/9.9\r\nHost: h\r\n\r\n", 505],
-      ["PUT /v1/kv/a HTTP/1.1\r\nHost: h\r\nContent-Length: many\r\n\r\n", 400],
-      ["PUT /v1/kv/a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400],
-      [`GET / HTTP/1.1\r\nHost: h\r\nX: ${"x".repeat(100_000)}\r\n\r\n`, 431],
-      [`GET /v1/kv/${"x".repeat(100_000)} HTTP/1.1\r\nHost: h\r\n\r\n`, 431],
-      [`PUT /v1/kv/a HTTP/1.1\r\nHost: h\r\nContent-Length: ${2 ** 40}\r\n\r\n`, 413],
+      ["GET /v1/kv/a HTTP/9.9\r\nHost: 127.0.0.1\r\n\r\n", 505],
+      ["PUT /v1/kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: many\r\n\r\n", 400],
+      [
+        "PUT /v1/kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+      ],
+      [`GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${"x".repeat(100_000)}\r\n\r\n`, 431],
+      [`GET /v1/kv/${"x".repeat(100_000)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`, 431],
+      [`PUT /v1/kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${2 ** 40}\r\n\r\n`, 413],
     ];
     for (const [sent, status] of table) {
       assertEquals(statusOf(await raw(running.server, sent)), status, sent.slice(0, 80));
@@ -73,12 +77,23 @@ describe("requests that are not in order", () => {
     await serves(running);
   });
 
+  test("health is answered in HTTP/1.0, without a Host; the rest is not", async () => {
+    const { server } = start();
+    for (const target of ["/livez", "/readyz", "/readyz?from=haproxy"]) {
+      assertEquals(statusOf(await raw(server, `GET ${target} HTTP/1.0\r\n\r\n`)), 200, target);
+    }
+    assertEquals(statusOf(await raw(server, "HEAD /readyz HTTP/1.0\r\n\r\n")), 200);
+    for (const target of ["/v1/kv/a", "/metrics", "/livezz"]) {
+      assertEquals(statusOf(await raw(server, `GET ${target} HTTP/1.0\r\n\r\n`)), 400, target);
+    }
+  });
+
   test("no usable Host, and a method of no meaning, are problems of ours", async () => {
     const { server } = start();
     const host = await raw(server, "GET /v1/kv/a HTTP/1.1\r\nHost: a b\r\n\r\n", /\}$/);
     assertEquals(statusOf(host), 400);
     assertStringIncludes(host, '"code":"invalid_request"');
-    const method = await raw(server, "PROPFIND /v1/kv/a HTTP/1.1\r\nHost: h\r\n\r\n", /\}$/);
+    const method = await raw(server, "PROPFIND /v1/kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", /\}$/);
     assertEquals(statusOf(method), 405);
     assertStringIncludes(method, "Allow: GET, PUT, DELETE, HEAD");
   });
@@ -97,7 +112,7 @@ describe("requests that are not in order", () => {
   test("a chunked body above the limit gets our 413", async () => {
     const { server } = start();
     const chunk = `40000\r\n${"x".repeat(0x40000)}\r\n`;
-    const head = "PUT /v1/kv/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const head = "PUT /v1/kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n";
     const answer = await raw(server, head + chunk.repeat(6) + "0\r\n\r\n", /\}$/);
     assertEquals(statusOf(answer), 413);
     assertStringIncludes(answer, '"code":"too_large"');
@@ -106,12 +121,61 @@ describe("requests that are not in order", () => {
   test("a client that leaves in the middle of its body leaves nothing behind", async () => {
     const { server, url, replica } = start({ maxBodyBytes: 1000, maxValueBytes: 1000 });
     const broken = await Bun.connect({ hostname: "127.0.0.1", port: server.port, socket: { data() {} } });
-    broken.write("PUT /v1/kv/a HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\nbegun");
+    broken.write("PUT /v1/kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900\r\n\r\nbegun");
     broken.flush();
     await bodyBytes(url, (bytes) => bytes === 900);
     broken.terminate();
     await bodyBytes(url, (bytes) => bytes === 0);
     assertEquals(replica.timeouts, []);
+  });
+});
+
+describe("what Bun decides by itself (docs/operations.md says so; another Bun may do better)", () => {
+  test("its own answers are bare, and close the connection", async () => {
+    const { server } = start();
+    const host = "Host: 127.0.0.1\r\n";
+    const table: [sent: string, answer: string][] = [
+      ["nonsense\r\n\r\n", "HTTP/1.1 400 Bad Request"],
+      [`GET /livez HTTP/9.9\r\n${host}\r\n`, "HTTP/1.1 505 HTTP Version Not Supported"],
+      [
+        `GET /livez HTTP/1.1\r\n${host}X: ${"x".repeat(17_000)}\r\n\r\n`,
+        "HTTP/1.1 431 Request Header Fields Too Large",
+      ],
+      [
+        `PUT /v1/kv/a HTTP/1.1\r\n${host}Content-Length: ${2 ** 40}\r\n\r\n`,
+        "HTTP/1.1 413 Request Entity Too Large",
+      ],
+    ];
+    for (const [sent, answer] of table) {
+      assertEquals(await raw(server, sent), `${answer}\r\nConnection: close\r\n\r\n`);
+    }
+    const long = `GET /livez HTTP/1.1\r\n${host}X: ${"x".repeat(15_000)}\r\n\r\n`;
+    assertEquals(statusOf(await raw(server, long, /ok\n$/)), 200);
+  });
+
+  test("a method that HTTP does not know gets no answer at all", async () => {
+    const { server } = start();
+    assertEquals(await raw(server, "BREW /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"), "");
+  });
+
+  test("of two pipelined writes the first is proposed, and neither is answered", async () => {
+    const { server, replica } = start();
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    replica.nextOutcome = promise;
+    const put = (key: string) =>
+      `PUT /v1/kv/${key} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx`;
+    const answer = raw(server, put("a") + put("b"));
+    assertEquals(await answer, "");
+    resolve({ type: "refused", reason: "no_leader" });
+    assertEquals(replica.timeouts.length, 1);
+  });
+
+  test("of two Host headers the first counts", async () => {
+    const { server } = start();
+    const asked = (first: string, second: string) =>
+      raw(server, `GET /v1/kv/a HTTP/1.1\r\nHost: ${first}\r\nHost: ${second}\r\n\r\n`, /\}$/);
+    assertEquals(statusOf(await asked("127.0.0.1", "evil.example")), 404);
+    assertEquals(statusOf(await asked("evil.example", "127.0.0.1")), 403);
   });
 });
 
@@ -127,10 +191,32 @@ async function bodyBytes(url: string, wanted: (bytes: number) => boolean): Promi
 }
 
 describe("keys on the wire", () => {
+  test("raw bytes that are no UTF-8 are refused, not repaired into another key", async () => {
+    const { server, url } = start();
+    const put = (target: string) => {
+      const head = `PUT ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx`;
+      return raw(server, Buffer.from(head, "latin1"), /\}$/);
+    };
+    for (const target of ["/v1/kv/\xff", "/v1/kv/a\xfeb", "/v1/kv?key=\xff", "/v1/kv/\xc3"]) {
+      const answer = await put(target);
+      assertEquals(statusOf(answer), 400, target);
+      assertStringIncludes(answer, '"code":"invalid_request"');
+    }
+    assertEquals((await (await fetch(`${url}/v1/kv`)).json()).items, []);
+    // Raw UTF-8, and U+FFFD by somebody who means it.
+    assertEquals(statusOf(await put("/v1/kv/\xc3\xa9")), 201);
+    assertEquals(await (await fetch(`${url}/v1/kv/%C3%A9`)).text(), "x");
+    const client = new Client({ urls: [url] });
+    await client.put("a\ufffd/b", "1");
+    await client.put("./\ufffd", "2");
+    assertEquals((await client.list({ prefix: "a\ufffd", keysOnly: true })).items.length, 1);
+    assertEquals(new TextDecoder().decode((await client.get("./\ufffd"))?.value), "2");
+  });
+
   test("Bun normalises . and .. segments and backslashes of a path; ?key= is exact", async () => {
     const { server, url } = start();
     const put = (target: string) =>
-      raw(server, `PUT ${target} HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx`, /\}$/);
+      raw(server, `PUT ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx`, /\}$/);
     const keyOf = (answer: string) => JSON.parse(answer.slice(answer.indexOf("{"))).key;
     assertEquals(keyOf(await put("/v1/kv/a/%2e%2e/b")), "b");
     assertEquals(keyOf(await put("/v1/kv/a\\b")), "a/b");
@@ -143,7 +229,7 @@ describe("keys on the wire", () => {
   test("HEAD says the length, 304 has no body", async () => {
     const { server, url } = start();
     await fetch(`${url}/v1/kv/a`, { method: "PUT", body: "hello" });
-    const head = await raw(server, "HEAD /v1/kv/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    const head = await raw(server, "HEAD /v1/kv/a HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
     assertStringIncludes(head.toLowerCase(), "content-length: 5");
     assert(head.endsWith("\r\n\r\n"));
     const response = await fetch(`${url}/v1/kv/a`, { headers: { "If-None-Match": '"2"' } });
