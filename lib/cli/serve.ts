@@ -40,6 +40,8 @@ export function addServe(program: Command, end: (code: number) => never): void {
   const command = program.command("serve").description("run one replica");
   declare(command, serveSettings).action(async () => {
     const options = serveOptions(command, process.env);
+    // Values and the secret's traces are for this node's user only, also in a folder that was there before.
+    process.umask(0o077);
     const log = openLog(options.logLevel, options.logFormat);
     // Whatever nobody handled has left something half done: ending at once is what a crash is, and crashes are survived.
     const broken = (what: string) => (error: unknown) => {

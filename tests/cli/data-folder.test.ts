@@ -1,7 +1,7 @@
 // `coracle serve` on data folders that are not what they should be: exit 1, one line, what and how to mend it.
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, test } from "bun:test";
-import { cp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCoracle } from "../support/coracle.ts";
 import { NodeProcess } from "../support/node-process.ts";
@@ -90,6 +90,22 @@ describe("a data folder", () => {
       [],
       /mixes two data folders: log\.sqlite ends with entry \d+, state\.sqlite has applied/,
     );
+  });
+
+  test("is for its owner only, files included, also where the folder was there before", async () => {
+    await using folder = await tempFolder("cli");
+    const there = join(folder.path, "there");
+    await mkdir(there, { mode: 0o755 });
+    for (const data of [there, join(folder.path, "made", "by us")]) {
+      await used(data, async () => {
+        const files = await readdir(data);
+        assert(files.length >= 3, files.join());
+        for (const file of files) assertEquals((await stat(join(data, file))).mode & 0o777, 0o600, file);
+      });
+    }
+    for (const made of ["made", "made/by us"]) {
+      assertEquals((await stat(join(folder.path, made))).mode & 0o777, 0o700);
+    }
   });
 
   test("that cannot be made is refused", async () => {
