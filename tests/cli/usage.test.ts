@@ -52,6 +52,11 @@ const wrong: readonly Case[] = [
   ["serve --role learner", 2, /--role learner needs a cluster to follow: give --join/],
   ["serve --discover x", 2, /--discover "x": dns:name or dns:name:port/],
   ["serve --expect 3", 2, /--expect goes with --discover/],
+  ["serve --remove-dead-after 1s", 2, /--remove-dead-after is less than 3 election timeouts \(1500 ms\)/],
+  ["serve --secret short", 2, /--secret is too short: at least 8 characters/],
+  ["serve --host 0.0.0.0 --id n1 --token t --peers n2=http://10.0.0.2:1 --secret=", 2, /need --secret/],
+  ["serve --id n1 --peers n2=http://10.0.0.2:1", 2, /links to it need --secret/, { CLUSTER_SECRET: "  " }],
+  ["serve --max-value-bytes 4194304", 2, /--max-value-bytes 4194304 needs --election-ms 1000: /],
   ["serve --remove-dead-after soon", 2, /--remove-dead-after "soon": a time such as/],
   ["serve --remove-dead-after 0s", 2, /--remove-dead-after "0s": a time such as/],
   // Fine as far as that goes: the next thing is wrong.

@@ -21,10 +21,11 @@ async function withMachines(
   await dns.start();
   const [port = 0] = freePorts(1);
   const nodes: NodeProcess[] = [];
+  const secret = ["--secret", "of the fleet"];
   const start = async (id: string, address: string, flags: readonly string[] = ["--expect", "3"]) => {
     const node = new NodeProcess({
       ...{ id, port, data: `${folder.path}/${id}`, env: { CORACLE_DNS_SERVER: dns.address } },
-      flags: ["--host", address, "--discover", `dns:coracle.test:${port}`, "--secret", "s", ...flags],
+      flags: ["--host", address, "--discover", `dns:coracle.test:${port}`, ...secret, ...flags],
     });
     nodes.push(node);
     await node.start();

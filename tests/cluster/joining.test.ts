@@ -22,19 +22,19 @@ async function saysWhy(node: NodeProcess, why: RegExp): Promise<void> {
 
 test("nothing listens, no Coracle, itself, another secret or none, an id that is taken", async () => {
   await withFleet(async (fleet) => {
-    const n1 = await fleet.start("n1", [], { CLUSTER_SECRET: "one" });
+    const n1 = await fleet.start("n1", [], { CLUSTER_SECRET: "known to all" });
     await n1.ready();
     using web = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("ahoy") });
     const [nobody = 0, own = 0] = freePorts(2);
-    const joiner = (id: string, url: string, secret = "one", flags: readonly string[] = []) =>
+    const joiner = (id: string, url: string, secret = "known to all", flags: readonly string[] = []) =>
       fleet.start(id, ["--join", url, ...flags], secret === "" ? {} : { CLUSTER_SECRET: secret });
     const [lost, misled, selfish, stranger, open, twin, both] = await Promise.all([
       joiner("lost", `http://127.0.0.1:${nobody}`),
       joiner("misled", `http://127.0.0.1:${web.port}`),
-      joiner("selfish", `http://127.0.0.1:${own}`, "one", ["--port", String(own)]),
-      joiner("stranger", n1.url, "two"),
+      joiner("selfish", `http://127.0.0.1:${own}`, "known to all", ["--port", String(own)]),
+      joiner("stranger", n1.url, "known to one"),
       joiner("open", n1.url, ""),
-      joiner("twin", n1.url, "one", ["--id", "n1"]),
+      joiner("twin", n1.url, "known to all", ["--id", "n1"]),
       joiner("both", `http://127.0.0.1:${nobody},http://127.0.0.1:${web.port}`),
     ]);
     await saysWhy(lost, new RegExp(`http://127.0.0.1:${nobody}: connection refused`));

@@ -240,7 +240,7 @@ async function strangersGetNothing(fleet: Fleet, member: NodeProcess, stranger: 
   }
   assertEquals((await stranger.fetch(`${member.url}/livez`)).status, 200);
 
-  const wrong = fleet.make("x", ["--join", member.url, "--secret", "guessed"]);
+  const wrong = fleet.make("x", ["--join", member.url, "--secret", "only guessed"]);
   await wrong.start();
   for (const node of [wrong, member]) {
     await eventually(
