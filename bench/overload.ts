@@ -1,5 +1,6 @@
 // Far more than the cluster can take: 2,000 connections that write as fast as they can. Everything must be answered or
-// refused, and no node may grow past its bound.   npm run bench:overload -- [--connections 2000] [--seconds 20]
+// refused, and no node may grow past 400 MiB: else the exit code is 1.
+//   npm run bench:overload -- [--connections 2000] [--seconds 20]
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { parseArgs } from "node:util";
@@ -9,6 +10,7 @@ import { measuredExecutable } from "./measure.ts";
 const { values: flags } = parseArgs({
   options: { connections: { type: "string", default: "2000" }, seconds: { type: "string", default: "20" } },
 });
+const MAX_RESIDENT_MIB = 400;
 const seconds = Number(flags.seconds);
 const answers = new Map<string, number>();
 let sent = 0;
@@ -85,4 +87,16 @@ await withCluster({ size: 3 }, async (cluster) => {
   const [node] = cluster.nodes;
   const after = await node?.fetch("/v1/kv/after", { method: "PUT", body: "x" });
   console.log(`a write right after: ${after?.status}`);
+  const strange = [...answers.keys()].filter((status) => !["200", "201", "503", "504"].includes(status));
+  const failures = [
+    ...(closed > 0 ? [`${closed} not answered`] : []),
+    ...(strange.length > 0 ? [`answers of ${strange.join(", ")}`] : []),
+    ...[...peaks].filter(([, peak]) => peak > MAX_RESIDENT_MIB).map(([id]) =>
+      `${id} above ${MAX_RESIDENT_MIB} MiB`
+    ),
+    ...(after?.ok === true ? [] : ["no write afterwards"]),
+  ];
+  if (failures.length === 0) return;
+  console.log(`FAILED: ${failures.join("; ")}`);
+  process.exitCode = 1;
 });
