@@ -20,6 +20,14 @@ export async function run(argv: readonly string[], end: (code: number) => never)
       throw wrongUsage("an argument is no UTF-8 text: give such a value by --file or on stdin");
     }
     const given = isSimulatorCall(argv) ? ["datacenter", ...argv] : [...argv];
+    const [first, topic] = given;
+    // Commander shows its general help then, as if that were the answer.
+    if (
+      first === "help" && topic !== undefined && !/^(help|-.*)$/.test(topic) &&
+      !program.commands.some((command) => command.name() === topic)
+    ) {
+      throw wrongUsage(`there is no command '${topic}': \`coracle help\` lists them`);
+    }
     await program.parseAsync(given, { from: "user" });
     return 0;
   } catch (error) {

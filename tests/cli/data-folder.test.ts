@@ -108,6 +108,12 @@ describe("a data folder", () => {
     }
   });
 
+  test("with a folder where a file should be is told in one line", async () => {
+    await using folder = await tempFolder("cli");
+    await mkdir(join(folder.path, "witness"));
+    await refused(folder.path, [], /^coracle: EISDIR/m);
+  });
+
   test("that cannot be made is refused", async () => {
     await using folder = await tempFolder("cli");
     await writeFile(join(folder.path, "file"), "");

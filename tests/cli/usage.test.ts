@@ -8,6 +8,7 @@ type Case = readonly [args: string, code: number, said: RegExp, env?: Record<str
 const wrong: readonly Case[] = [
   ["", 2, /Usage: coracle/],
   ["sail", 2, /unknown command 'sail'/],
+  ["help sail", 2, /there is no command 'sail'/],
   ["get", 2, /missing required argument 'key'/],
   ["get a b", 2, /too many arguments/],
   ["put a b --speed 3", 2, /unknown option '--speed'/],
