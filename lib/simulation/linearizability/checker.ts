@@ -162,8 +162,8 @@ function withOriginals<State, Input, Output>(
   const original = (operation: Operation<Input, Output>) => byId.get(operation.id) ?? operation;
   if (result.type === "undecided") return { ...result, blocked: original(result.blocked) };
   if (result.type === "linearizable") return { ...result, order: result.order.map(original) };
-  const order = result.deadEnd.order.map(original);
-  const state = model.describeState(stateAfter(model, order));
+  const order = result.deadEnd.order?.map(original) ?? null;
+  const state = order === null ? "" : model.describeState(stateAfter(model, order));
   return { ...result, deadEnd: { order, state, blocked: original(result.deadEnd.blocked) } };
 }
 

@@ -1,4 +1,5 @@
 // A counter: add (by any whole number, answering the new value or nothing) and get.
+import type { Operation } from "./history.ts";
 import { canonicalJson, isObject, optionalInteger } from "./json.ts";
 import { type Decoded, type FileModel, IMPOSSIBLE } from "./model.ts";
 
@@ -20,6 +21,7 @@ export function counterModel(initial = 0): FileModel<number, CounterInput, Count
     key: (state) => state,
     readOnly: (input) => input.type === "get" || input.by === 0,
     inputKey: (input) => input.type === "add" ? String(input.by) : "get",
+    anyState,
     describe(input, output) {
       const answer = output?.value === undefined ? "" : ` → ${output.value}`;
       return input.type === "add" ? `add ${input.by}${answer}` : `get${answer}`;
@@ -28,6 +30,26 @@ export function counterModel(initial = 0): FileModel<number, CounterInput, Count
     decode,
     encode: ({ type, ...rest }, output) => ({ input: { op: type, ...rest }, output }),
   };
+}
+
+/** More states than this are too many to try. */
+const MOST_STATES = 500;
+
+/** One answer that tells the value leaves as many values to begin with as the adds before it can have made up. */
+function anyState(operations: readonly Operation<CounterInput, CounterOutput>[]): readonly number[] | null {
+  const telling = operations.find(({ outcome }) =>
+    outcome.type === "ok" && outcome.output.value !== undefined
+  );
+  if (telling?.outcome.type !== "ok" || telling.outcome.output.value === undefined) return [0];
+  let most = 0, least = 0;
+  for (const { input } of operations) {
+    if (input.type !== "add") continue;
+    most += Math.max(0, input.by);
+    least += Math.min(0, input.by);
+  }
+  if (!(most - least < MOST_STATES)) return null;
+  const { value } = telling.outcome.output;
+  return Array.from({ length: most - least + 1 }, (_, at) => value - most + at);
 }
 
 function decode(input: unknown, output: unknown): Decoded<CounterInput, CounterOutput> {

@@ -20,15 +20,22 @@ export type Bar = {
 export type Explanation = {
   readonly model: string;
   readonly key: string;
-  /** How many operations there are on this key. */
+  /** How many operations there are on this key, and how many of them cannot be put in any order together. */
   readonly outOf: number;
+  readonly together: number;
+  /** The blocked one and its neighbours, in the order of their calls; mostly all that cannot be ordered, and `tooLate`. */
   readonly bars: readonly Bar[];
+  /** How many of them are not drawn, before the first bar and after the last. */
+  readonly earlier: number;
+  readonly later: number;
   /** See minimize.ts. */
+  readonly fromAnyState: boolean;
   readonly unhelpful: number;
-  /** The longest order found, the state after it, and the operation that does not fit. */
-  readonly order: readonly string[];
+  /** The longest order found (null: it is too long to tell), the state after it, and the operation that does not fit. */
+  readonly order: readonly string[] | null;
   readonly state: string;
   readonly blocked: string;
+  readonly tooLate: string | null;
   readonly suspects: readonly string[];
 };
 
@@ -49,14 +56,17 @@ function explainPartition<State, Input, Output>(
   partition: PartitionVerdict<Input, Output> & { type: "not_linearizable" },
 ): Explanation {
   const minimal = minimize(model, partition.operations, partition.deadEnd.blocked);
-  const operations = minimal?.operations ?? [partition.deadEnd.blocked];
-  const deadEnd = minimal?.deadEnd ?? partition.deadEnd;
+  const { operations: together, deadEnd, tooLate: late } = minimal;
+  const inOrder = (late === null ? [...together] : [...together, late]).sort((a, b) => a.call - b.call);
+  const begin = firstDrawn(inOrder.findIndex(({ id }) => id === deadEnd.blocked.id), inOrder.length);
+  const drawn = inOrder.slice(begin, begin + MOST_BARS);
   const name = (operation: Operation<Input, Output>) => `${operation.id} ${describe(model, operation)}`;
   return {
     model: model.name,
     key: partition.key,
     outOf: partition.operations.length,
-    bars: operations.toSorted((a, b) => a.call - b.call).map((operation) => ({
+    together: together.length,
+    bars: drawn.map((operation) => ({
       id: operation.id,
       client: operation.client,
       label: describe(model, operation),
@@ -64,12 +74,24 @@ function explainPartition<State, Input, Output>(
       return: operation.outcome.type === "unknown" ? null : returnTime(operation),
       blocked: operation.id === deadEnd.blocked.id,
     })),
-    unhelpful: minimal?.unhelpful ?? 0,
-    order: deadEnd.order.map(name),
+    earlier: begin,
+    later: inOrder.length - begin - drawn.length,
+    fromAnyState: minimal.fromAnyState,
+    unhelpful: minimal.unhelpful,
+    order: deadEnd.order?.map(name) ?? null,
     state: deadEnd.state,
     blocked: name(deadEnd.blocked),
-    suspects: (minimal?.suspects ?? []).map(name),
+    tooLate: late === null ? null : name(late),
+    suspects: minimal.suspects.map(name),
   };
+}
+
+/** More are not drawn; so many of them may come after the blocked one. */
+const MOST_BARS = 40;
+const MOST_AFTER = 5;
+
+function firstDrawn(blocked: number, length: number): number {
+  return Math.max(0, Math.min(blocked + MOST_AFTER + 1, length) - MOST_BARS);
 }
 
 function describe<State, Input, Output>(
@@ -80,17 +102,21 @@ function describe<State, Input, Output>(
   return outcome.type === "unknown" ? `${text} → ?` : text;
 }
 
+/** How many operations cannot be ordered, and drawn beside what. */
+export function summary({ together, outOf, model, fromAnyState }: Explanation): string {
+  const before = fromAnyState ? ", whatever came before them" : "";
+  return `${together} of ${outOf} operations cannot be put in any order${before} (model ${model})`;
+}
+
 /** The sentences under a drawing. */
 export function reasons(explanation: Explanation): string[] {
-  const { order, state, blocked, unhelpful, suspects, bars } = explanation;
-  const sentences = [
-    order.length === 0
-      ? `Nothing can come first: in the initial state (${state}), ${blocked} is not possible, and nothing that could come before it makes it so.`
-      : `The longest order found: ${
-        lastOf(order)
-      }. The state is then ${state}, where ${blocked} is not possible, ` +
-        `and nothing that could still come before it makes it so. No order gets further.`,
-  ];
+  const { blocked, unhelpful, suspects, bars, tooLate } = explanation;
+  const sentences = [whereItEnds(explanation)];
+  if (tooLate !== null) {
+    sentences.push(
+      `${tooLate} was called only after ${blocked} had returned; nothing before would make that possible.`,
+    );
+  }
   if (bars.some((bar) => bar.return === null)) {
     sentences.push(`"→ ?" marks what may have happened at any time after its call, or never: neither helps.`);
   }
@@ -109,38 +135,48 @@ export function reasons(explanation: Explanation): string[] {
   return sentences;
 }
 
+function whereItEnds({ order, state, blocked, fromAnyState }: Explanation): string {
+  if (order === null) return `No order gets as far as ${blocked}.`;
+  if (order.length === 0) {
+    const where = fromAnyState
+      ? "Whatever came before"
+      : `Nothing can come first: in the initial state (${state})`;
+    return `${where}, ${blocked} is not possible, and nothing that could come before it makes it so.`;
+  }
+  const found = fromAnyState ? "Whatever came before, the longest order found" : "The longest order found";
+  return `${found}: ${lastOf(order)}. The state is then ${state}, where ${blocked} is not possible, ` +
+    `and nothing that could still come before it makes it so. No order gets further.`;
+}
+
 /** How many operations of an order are named in a sentence. */
 const MOST_NAMED = 8;
 
 function lastOf(order: readonly string[]): string {
-  const named = order.slice(-MOST_NAMED).join(", ");
-  return order.length > MOST_NAMED ? `${order.length - MOST_NAMED} operations, then ${named}` : named;
+  if (order.length <= MOST_NAMED) return order.join(", ");
+  const named = order.slice(1 - MOST_NAMED);
+  return `${order.length - named.length} operations, then ${named.join(", ")}`;
 }
 
 /** Wider drawings are left to the HTML page. */
 const MOST_COLUMNS = 200;
-const MOST_BARS = 40;
 
 /** Text for a terminal. */
 export function explanationText(explanation: Explanation): string {
-  const { bars, key, outOf, model } = explanation;
+  const { bars, key, earlier, later } = explanation;
   const where = key === "" ? "" : `key ${JSON.stringify(key)}: `;
-  const lines = [
-    `${where}${bars.length} of ${outOf} operations cannot be put in any order (model ${model})`,
-    "",
-  ];
+  const lines = [`${where}${summary(explanation)}`, ""];
   const drawing = timeline(bars);
   if (drawing !== null) lines.push(...drawing, "");
-  const shown = bars.slice(0, MOST_BARS);
-  const cells = shown.map((bar) => [
+  const cells = bars.map((bar) => [
     bar.blocked ? ">" : " ",
     bar.id,
     bar.client,
     `${bar.call} … ${bar.return ?? "?"}`,
     bar.label,
   ]);
+  if (earlier > 0) lines.push(`  … ${earlier} earlier`);
   lines.push(...table(cells));
-  if (bars.length > shown.length) lines.push(`  … and ${bars.length - shown.length} more`);
+  if (later > 0) lines.push(`  … ${later} later`);
   lines.push("", ...reasons(explanation).map((sentence) => `  ${sentence}`));
   return lines.join("\n") + "\n";
 }
@@ -154,9 +190,8 @@ function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** A line for each operation, time going right; null where it would be too wide or too long to help. */
+/** A line for each operation, time going right; null where it would be too wide to help. */
 function timeline(bars: readonly Bar[]): string[] | null {
-  if (bars.length > MOST_BARS) return null;
   const columns = columnsOf(bars);
   const end = Math.max(...columns.values()) + 2;
   const margin = Math.max(...bars.map((bar) => bar.client.length));

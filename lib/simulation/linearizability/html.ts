@@ -1,6 +1,6 @@
 // The explanation as one self-contained page: no scripts, nothing loaded, light and dark, and everything drawn
 // is also there as a table, for screen readers and for copying.
-import { type Bar, type Explanation, reasons } from "./explain.ts";
+import { type Bar, type Explanation, reasons, summary } from "./explain.ts";
 
 /** A complete HTML document; `title` says which history it is about. */
 export function explanationHtml(title: string, explanations: readonly Explanation[]): string {
@@ -23,13 +23,14 @@ ${explanations.map(section).join("\n")}
 }
 
 function section(explanation: Explanation, index: number): string {
-  const { key, bars, outOf, model } = explanation;
+  const { key, bars, earlier, later } = explanation;
   const heading = key === "" ? "The operations that cannot be ordered" : `Key <code>${escape(key)}</code>`;
   return `<section aria-labelledby="heading-${index}">
 <h2 id="heading-${index}">${heading}</h2>
-<p class="summary">${bars.length} of ${outOf} operations cannot be put in any order (model ${escape(model)}).
+<p class="summary">${escape(summary(explanation))}.
 An operation takes effect at one instant inside its bar; what ended before something else began comes first.</p>
 ${timeline(bars, index)}
+${earlier + later === 0 ? "" : `<p class="summary">Not drawn: ${earlier} earlier, ${later} later.</p>`}
 <ul class="reasons">${reasons(explanation).map((sentence) => `<li>${escape(sentence)}</li>`).join("\n")}</ul>
 ${order(explanation)}
 <details><summary>As a table, with times</summary>
@@ -72,7 +73,7 @@ function gridLines(bars: readonly Bar[]): { lines: Map<string, number>; last: nu
 }
 
 function order({ order, state, blocked }: Explanation): string {
-  if (order.length === 0) return "";
+  if (order === null || order.length === 0) return "";
   const steps = order.map((step) => `<li>${escape(step)}</li>`).join("\n");
   return `<details><summary>The longest order found (${order.length} operations)</summary>
 <ol>${steps}</ol>

@@ -5,7 +5,7 @@ import type { Operation } from "./history.ts";
 import { canonicalJson, shortText } from "./json.ts";
 import { decodeKv, encodeKv } from "./kv-json.ts";
 import { type FileModel, IMPOSSIBLE, type StepResult } from "./model.ts";
-import { narrowKv } from "./kv-narrow.ts";
+import { narrowKv, seenValues } from "./kv-narrow.ts";
 
 /** Values are canonical JSON text (`kvValue`), so that equality is string equality. */
 export type KvInput =
@@ -58,6 +58,7 @@ export function kvModel(initial: string | null = null): FileModel<KvState, KvInp
       (input.type === "put" && input.ifRevision === undefined && input.ifAbsent === undefined) ||
       (input.type === "delete" && input.ifRevision === undefined),
     narrow: (operations: readonly KvOperation[]) => ({ model, operations: narrowKv(operations) }),
+    anyState,
     describe,
     describeState: ({ value, revision }) =>
       value === null
@@ -69,6 +70,15 @@ export function kvModel(initial: string | null = null): FileModel<KvState, KvInp
     encode: encodeKv,
   };
   return model;
+}
+
+/** No canonical JSON text starts like this. */
+const OTHER = "?other";
+
+/** Of values that nothing names, one stands for all; of a revision that is not known, nothing rules anything out. */
+function anyState(operations: readonly KvOperation[]): readonly KvState[] {
+  const values = [null, ...seenValues(operations), OTHER];
+  return values.map((value) => ({ value, revision: null, floor: 0, excluded: NONE }));
 }
 
 function step(state: KvState, input: KvInput, output: KvOutput | undefined): StepResult<KvState> {

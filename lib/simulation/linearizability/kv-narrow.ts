@@ -35,7 +35,8 @@ export function narrowKv(operations: readonly KvOperation[]): readonly KvOperati
   return narrowed;
 }
 
-function seenValues(operations: readonly KvOperation[]): Set<string> {
+/** Everything that a value is ever compared with. */
+export function seenValues(operations: readonly KvOperation[]): Set<string> {
   const seen = new Set<string>();
   for (const { input, outcome } of operations) {
     if (input.type === "cas") seen.add(input.from);

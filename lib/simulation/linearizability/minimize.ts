@@ -1,65 +1,111 @@
 // From a history that cannot be ordered to the few operations that already cannot. Every reduction only ever *allows*
-// more orders (relax.ts), so that the few are proof against the whole: reads go, outcomes of writes are forgotten,
-// and a write is only left out when the rest was checked with it as an option: done or not, it helps no order.
+// more orders (relax.ts), so that the few are proof against the whole: reads go, outcomes of writes are forgotten, what
+// ended before is replaced by whatever state it may have left, and a write is only left out when the rest was checked with
+// it as an option: done or not, it helps no order.
 import { certainlyNot, checkOperations } from "./checker.ts";
+import { shownEnd, tooLate } from "./dead-end.ts";
 import { asUnknown, type Operation, returnTime } from "./history.ts";
-import type { Model } from "./model.ts";
-import { readOf, relaxations, until } from "./relax.ts";
+import { type Model, startingIn } from "./model.ts";
+import { readOf, relaxations, sections, until } from "./relax.ts";
 import type { DeadEnd } from "./search-result.ts";
 
 export type Minimal<Input, Output> = {
-  /** In order of their calls; no order of these is right. */
+  /** In the order of the history; no order of these is right. */
   readonly operations: readonly Operation<Input, Output>[];
+  /** Whatever came before: what had ended when the first of them began is neither among them nor among the unhelpful. */
+  readonly fromAnyState: boolean;
   /** Writes left out although an order might have used them: with any of them, at any later time, it fails too. */
   readonly unhelpful: number;
   readonly deadEnd: DeadEnd<Input, Output>;
+  readonly tooLate: Operation<Input, Output> | null;
   /** Failed operations that would make all of it right had they happened. */
   readonly suspects: readonly Operation<Input, Output>[];
 };
+
+/** The model in every state in which it may begin with these operations; null: they are too many. */
+type Starts<State, Input, Output> = (
+  operations: readonly Operation<Input, Output>[],
+) => readonly Model<State, Input, Output>[] | null;
+
+type Fails<Input, Output> = (operations: readonly Operation<Input, Output>[]) => boolean;
 
 /** Steps for one question while minimising, and for all: what is not answered within them is left as it is. */
 const STEPS_PER_QUESTION = 300_000;
 const STEPS_IN_ALL = 10_000_000;
 
-/** Null if the operations, all of one partition, are linearizable or that is not decided within the bounds. */
+/** Of so many operations before the blocked one a proof is looked for first. Densely: what is under way at the beginning matters. */
+const WINDOWS = [...Array.from({ length: 48 }, (_, at) => at + 1), 64, 96, 128, 256, 512, 1024];
+
+/** Of operations, all of one partition, that are not linearizable. Where the bounds do not let it get far, it names many. */
 export function minimize<State, Input, Output>(
   model: Model<State, Input, Output>,
   operations: readonly Operation<Input, Output>[],
   blocked: Operation<Input, Output>,
-): Minimal<Input, Output> | null {
+): Minimal<Input, Output> {
   let stepsLeft = STEPS_IN_ALL;
-  const fails = (candidate: readonly Operation<Input, Output>[]) => {
-    if (stepsLeft <= 0) return false;
-    const { answer, steps } = certainlyNot(model, candidate, STEPS_PER_QUESTION);
-    // Each question also looks at every operation.
-    stepsLeft -= steps + candidate.length;
-    return answer;
-  };
+  const failing = (starts: Starts<State, Input, Output>): Fails<Input, Output> => (candidate) =>
+    starts(candidate)?.every((from) => {
+      if (stepsLeft <= 0) return false;
+      const { answer, steps } = certainlyNot(from, candidate, STEPS_PER_QUESTION);
+      // Each question also looks at every operation.
+      stepsLeft -= steps + candidate.length;
+      return answer;
+    }) ?? false;
+  const atFirst: Starts<State, Input, Output> = () => [model];
+  const anywhere: Starts<State, Input, Output> = (candidate) =>
+    model.anyState?.(candidate)?.map((state) => startingIn(model, state)) ?? null;
+
   const isRead = readOf(model);
-  let rest: readonly Operation<Input, Output>[] = operations.filter(({ outcome, input }) =>
+  const possible = operations.filter(({ outcome, input }) =>
     outcome.type === "ok" || (outcome.type === "unknown" && !model.readOnly(input, undefined))
   );
-  const near = [...relaxations(model, rest, blocked)].find(fails);
-  const prefix = until(model, rest, blocked);
-  rest = near ?? (fails(prefix) ? prefix : rest);
-  rest = reduce(rest, isRead, () => null, fails);
-  rest = reduce(rest, (operation) => operation.outcome.type === "ok" && !isRead(operation), asUnknown, fails);
-  // With the writes forgotten, further reads may turn out not to be needed.
-  rest = reduce(rest, isRead, () => null, fails);
-  const few = new Set(
-    rest.filter(({ outcome }) => outcome.type === "ok").concat(relevant(model, rest)).map(({ id }) => id),
-  );
-  const shown = operations.filter(({ id }) => few.has(id));
-  // With the outcomes they had, which only allows fewer orders than their forgotten ones.
-  const originals = new Map(shown.map((operation) => [operation.id, operation]));
-  const result = checkOperations(model, rest.map((operation) => originals.get(operation.id) ?? operation));
-  if (result.type !== "not_linearizable") return null;
+  const section = firstSection(model, possible, blocked, failing(atFirst), failing(anywhere));
+  const starts = section.fromAnyState ? anywhere : atFirst;
+  const fails = failing(starts);
+  const rest = reduceAll(section.operations, isRead, fails);
+  const end = shownEnd(starts(rest) ?? [], rest, operations, blocked);
   return {
-    operations: shown,
-    unhelpful: rest.length - shown.length,
-    deadEnd: result.deadEnd,
+    operations: operations.filter(({ id }) => end.shown.has(id)),
+    fromAnyState: section.fromAnyState,
+    unhelpful: rest.length - end.shown.size,
+    deadEnd: end.deadEnd,
+    tooLate: tooLate(end.from ?? model, operations, end.deadEnd),
     suspects: suspects(model, operations, blocked),
   };
+}
+
+/** The smallest part of the history that is seen to fail: from the initial state if need be, from any if it can. */
+function firstSection<State, Input, Output>(
+  model: Model<State, Input, Output>,
+  possible: readonly Operation<Input, Output>[],
+  blocked: Operation<Input, Output>,
+  failsAtFirst: Fails<Input, Output>,
+  failsAnywhere: Fails<Input, Output>,
+): { readonly operations: readonly Operation<Input, Output>[]; readonly fromAnyState: boolean } {
+  for (const window of WINDOWS) {
+    const [near] = relaxations(model, possible, blocked, [window]);
+    if (near !== undefined && failsAtFirst(near)) return { operations: near, fromAnyState: false };
+    const [section] = sections(model, possible, blocked, [window]);
+    if (section !== undefined && failsAnywhere(section)) return { operations: section, fromAnyState: true };
+  }
+  const prefix = until(model, possible, blocked);
+  return { operations: failsAtFirst(prefix) ? prefix : possible, fromAnyState: false };
+}
+
+/** Reads go, outcomes of writes are forgotten, by turns: with the one, more of the other may turn out not to be needed. */
+function reduceAll<Input, Output>(
+  operations: readonly Operation<Input, Output>[],
+  isRead: (operation: Operation<Input, Output>) => boolean,
+  fails: Fails<Input, Output>,
+): readonly Operation<Input, Output>[] {
+  const isDone = ({ outcome }: Operation<Input, Output>) => outcome.type === "ok";
+  let rest = operations;
+  for (let before = Infinity; rest.filter(isDone).length < before;) {
+    before = rest.filter(isDone).length;
+    rest = reduce(rest, isRead, () => null, fails);
+    rest = reduce(rest, (operation) => isDone(operation) && !isRead(operation), asUnknown, fails);
+  }
+  return rest;
 }
 
 /**
@@ -70,7 +116,7 @@ function reduce<Input, Output>(
   operations: readonly Operation<Input, Output>[],
   chosen: (operation: Operation<Input, Output>) => boolean,
   change: (operation: Operation<Input, Output>) => Operation<Input, Output> | null,
-  fails: (operations: readonly Operation<Input, Output>[]) => boolean,
+  fails: Fails<Input, Output>,
 ): Operation<Input, Output>[] {
   let current = [...operations];
   let targets = current.filter(chosen);
@@ -89,18 +135,6 @@ function reduce<Input, Output>(
     targets = kept;
   }
   return current;
-}
-
-/** For a model that does not narrow: up to how many operations are all shown. */
-const FEW = 8;
-
-/** The unknown operations that could have to do with the others: a reader would look for them. */
-function relevant<State, Input, Output>(
-  model: Model<State, Input, Output>,
-  operations: readonly Operation<Input, Output>[],
-): readonly Operation<Input, Output>[] {
-  if (model.narrow === undefined) return operations.length <= FEW ? operations : [];
-  return model.narrow(operations).operations;
 }
 
 /** How many failed operations are tried as culprits. */

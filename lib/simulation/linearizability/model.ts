@@ -40,6 +40,11 @@ export type Model<State, Input, Output> = {
     readonly model: Model<State, Input, Output>;
     readonly operations: readonly Operation<Input, Output>[];
   };
+  /**
+   * States for when it is not known what came before these operations: whatever state that left, one of these allows
+   * every order of them that it does. Null: there are too many. Only makes explanations short.
+   */
+  anyState?(operations: readonly Operation<Input, Output>[]): readonly State[] | null;
   /** For people: "put 1", "get → 2"; an unknown output as "put 1 → ?". */
   describe(input: Input, output: Output | undefined): string;
   describeState(state: State): string;
@@ -53,6 +58,24 @@ export type FileModel<State, Input, Output> = Model<State, Input, Output> & {
   decode(input: unknown, output: unknown): Decoded<Input, Output>;
   encode(input: Input, output: Output | undefined): Encoded;
 };
+
+/** The same model, beginning in another state. */
+export function startingIn<State, Input, Output>(
+  model: Model<State, Input, Output>,
+  state: State,
+): Model<State, Input, Output> {
+  const init = () => state;
+  const { narrow } = model;
+  if (narrow === undefined) return { ...model, init };
+  return {
+    ...model,
+    init,
+    narrow: (operations) => {
+      const narrowed = narrow(operations);
+      return { ...narrowed, model: { ...narrowed.model, init } };
+    },
+  };
+}
 
 /** For holders of models that do not look inside states, inputs and outputs. */
 export type AnyModel = FileModel<unknown, unknown, unknown>;

@@ -36,16 +36,44 @@ export function* relaxations<State, Input, Output>(
   model: Model<State, Input, Output>,
   operations: Operations<Input, Output>,
   blocked: Operation<Input, Output>,
+  windows: readonly number[] = WINDOWS,
 ): Generator<Operations<Input, Output>> {
   const isRead = readOf(model);
   const prefix = until(model, operations, blocked);
-  const ended = prefix.filter(({ outcome }) => outcome.type === "ok").sort((a, b) =>
-    returnTime(b) - returnTime(a)
-  );
-  for (const count of WINDOWS.filter((size) => size < ended.length)) {
+  const ended = lastEndedFirst(prefix);
+  for (const count of windows.filter((size) => size < ended.length)) {
     const near = new Set(ended.slice(0, count));
     yield prefix
       .filter((operation) => near.has(operation) || !isRead(operation))
       .map((operation) => near.has(operation) ? operation : asUnknown(operation));
   }
+}
+
+/**
+ * The last so many operations, to be tried from whatever state what had ended before them may have left (Model.anyState):
+ * that is gone. In an order of everything it stands before all of them, and what was called after `blocked` ended behind
+ * them; what was under way when the first of them began may have happened before, so its outcome is forgotten.
+ */
+export function* sections<State, Input, Output>(
+  model: Model<State, Input, Output>,
+  operations: Operations<Input, Output>,
+  blocked: Operation<Input, Output>,
+  windows: readonly number[],
+): Generator<Operations<Input, Output>> {
+  const isRead = readOf(model);
+  const prefix = until(model, operations, blocked);
+  const ended = lastEndedFirst(prefix);
+  for (const count of windows.filter((size) => size < ended.length)) {
+    const begin = Math.min(...ended.slice(0, count).map(({ call }) => call));
+    yield prefix
+      .filter((operation) =>
+        operation.call >= begin || (returnTime(operation) >= begin && !isRead(operation))
+      )
+      .map((operation) => operation.call >= begin ? operation : asUnknown(operation));
+  }
+}
+
+function lastEndedFirst<Input, Output>(operations: Operations<Input, Output>): Operations<Input, Output> {
+  return operations.filter(({ outcome }) => outcome.type === "ok")
+    .toSorted((a, b) => returnTime(b) - returnTime(a));
 }

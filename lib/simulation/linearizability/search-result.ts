@@ -17,8 +17,9 @@ export type SearchLimits = {
 
 /** Where the longest attempt ended. */
 export type DeadEnd<Input, Output> = {
-  /** Empty where it is long. */
-  readonly order: readonly Operation<Input, Output>[];
+  /** Null where it was not kept: it is long, or of a relaxed history. */
+  readonly order: readonly Operation<Input, Output>[] | null;
+  /** "" without an order. */
   readonly state: string;
   /** Its return is the first that no order can reach. */
   readonly blocked: Operation<Input, Output>;

@@ -318,7 +318,7 @@ class Search<State, Input, Output> {
       type: "not_linearizable",
       steps: this.#steps,
       deadEnd: {
-        order: this.#longest?.order ?? [],
+        order: this.#longest?.order ?? null,
         state: this.#longest === undefined ? "" : this.#model.describeState(this.#longest.state),
         blocked: this.#done[this.#blocked]!,
       },

@@ -70,7 +70,7 @@ const bad: Case[] = [
     what: "split brain: two sides, each with its own value",
     history:
       "a 0-1 put 1 | b 2-3 put 2 | a 4-5 get=1 | b 4-5 get=2 | a 6-7 put 3 | b 8-9 get=2 | a 8-9 get=3",
-    bad: ["#1", "#2", "#3"],
+    bad: ["#3", "#4"],
   },
   {
     what: "one swap too many: both found the same value",
