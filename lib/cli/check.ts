@@ -65,9 +65,15 @@ type AnyOperation = Operation<unknown, unknown>;
 type AnyVerdict = Verdict<unknown, unknown>;
 
 const name = v.union([v.string(), v.pipe(v.number(), v.safeInteger())], "must be text or a whole number");
-const time = v.pipe(v.number("must be a whole number"), v.safeInteger("must be a whole number"));
+const time = v.pipe(
+  v.number("must be a whole number"),
+  v.integer("must be a whole number"),
+  // Nanoseconds since 1970 are: rounded, they would put operations into another order.
+  v.safeInteger("is beyond 2^53 and cannot be told exactly: use microseconds, or offsets from the beginning"),
+);
 
-const operationSchema = v.object({
+// Strict: with a misspelt field passed over, another history would be judged.
+const operationSchema = v.strictObject({
   id: v.optional(name),
   client: name,
   key: v.optional(name),
@@ -78,17 +84,21 @@ const operationSchema = v.object({
   return: v.optional(v.nullable(time)),
 });
 
+const eventFields = {
+  type: v.picklist(["invoke", "ok", "fail", "info"], "must be invoke, ok, fail or info"),
+  client: v.optional(name),
+  process: v.optional(v.union([name, v.null()])),
+  key: v.optional(name),
+};
+
 const eventSchema = v.pipe(
-  v.object({
-    type: v.picklist(["invoke", "ok", "fail", "info"], "must be invoke, ok, fail or info"),
-    client: v.optional(name),
-    process: v.optional(v.union([name, v.null()])),
-    key: v.optional(name),
-    input: v.optional(v.unknown()),
-    output: v.optional(v.unknown()),
-    f: v.optional(v.nullable(v.string())),
-    value: v.optional(v.unknown()),
-  }),
+  v.strictObject({ ...eventFields, input: v.optional(v.unknown()), output: v.optional(v.unknown()) }),
+  v.transform(({ process, client, ...event }) => ({ ...event, client: client ?? process ?? "" })),
+);
+
+/** Theirs carry more than is needed here: index, time, error, node. */
+const jepsenSchema = v.pipe(
+  v.object({ ...eventFields, f: v.nullable(v.string()), value: v.optional(v.unknown()) }),
   v.transform(({ process, client, f, ...event }) => ({
     ...event,
     client: client ?? process ?? "",
@@ -205,17 +215,22 @@ function addLine(
   if ("type" in record) {
     // Jepsen's own log of the faults it makes stands among the clients' events.
     if ("process" in record && record.process === "nemesis") return null;
-    const parsed = v.safeParse(eventSchema, record);
-    if (!parsed.success) return issueText(parsed.issues);
+    const parsed = v.safeParse("f" in record ? jepsenSchema : eventSchema, record);
+    if (!parsed.success) return issueText(parsed.issues, "an event");
     if (parsed.output.client === "") return "an event needs client (or process)";
     return builder.event(parsed.output, line)?.reason ?? null;
   }
   const parsed = v.safeParse(operationSchema, record);
-  return parsed.success ? builder.operation(parsed.output, line)?.reason ?? null : issueText(parsed.issues);
+  if (!parsed.success) return issueText(parsed.issues, "an operation");
+  return builder.operation(parsed.output, line)?.reason ?? null;
 }
 
-function issueText([issue]: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
+function issueText(
+  [issue]: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
+  what: string,
+): string {
   const field = v.getDotPath(issue);
+  if (issue.type === "strict_object" && issue.expected === "never") return `${what} has no ${field}`;
   if (issue.received === "undefined") return `${field ?? "a field"} is missing`;
   return field === null ? issue.message : `${field} ${issue.message}`;
 }

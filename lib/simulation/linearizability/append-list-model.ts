@@ -2,7 +2,7 @@
 // longest list that anyone read; so a state is just a length, and an order of appends that contradicts that
 // list is refused at once instead of being found wrong thousands of operations later.
 import type { Operation } from "./history.ts";
-import { canonicalJson, isObject, shortText } from "./json.ts";
+import { canonicalJson, isObject, shortText, strangeField } from "./json.ts";
 import { type Decoded, type Encoded, type FileModel, IMPOSSIBLE, type Model } from "./model.ts";
 
 /** Values are canonical JSON text. */
@@ -125,16 +125,23 @@ function encode(input: ListInput, output: ListOutput | undefined): Encoded {
 
 function decode(input: unknown, output: unknown): Decoded<ListInput, ListOutput> {
   if (!isObject(input)) return { ok: false, reason: "input must be an object with an op" };
-  if (input["op"] === "append") {
+  if (output !== undefined && !isObject(output)) return { ok: false, reason: "output must be an object" };
+  const isAppend = input["op"] === "append";
+  if (!isAppend && input["op"] !== "read" && input["op"] !== "get") {
+    return { ok: false, reason: `input.op must be append or read, not ${canonicalJson(input["op"])}` };
+  }
+  const strange = strangeField(input["op"], { input, output }, {
+    input: isAppend ? ["op", "value"] : ["op"],
+    output: isAppend ? [] : ["value"],
+  });
+  if (strange !== null) return { ok: false, reason: strange };
+  if (isAppend) {
     if (input["value"] === undefined) return { ok: false, reason: "an append needs a value" };
     const append = { type: "append" as const, value: canonicalJson(input["value"]) };
     return { ok: true, input: append, output: output === undefined ? undefined : { type: "appended" } };
   }
-  if (input["op"] !== "read" && input["op"] !== "get") {
-    return { ok: false, reason: `input.op must be append or read, not ${canonicalJson(input["op"])}` };
-  }
   if (output === undefined) return { ok: true, input: { type: "read" }, output: undefined };
-  const values = isObject(output) ? output["value"] ?? [] : undefined;
+  const values = output["value"] ?? [];
   if (!Array.isArray(values)) return { ok: false, reason: "the output of a read needs a value, a list" };
   return { ok: true, input: { type: "read" }, output: { type: "list", values: values.map(canonicalJson) } };
 }

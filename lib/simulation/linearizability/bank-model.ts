@@ -1,6 +1,6 @@
 // A bank: transfers between accounts that must not be overdrawn, and reads of all balances at once. One state
 // behind all keys, so nothing is split: an example of a state machine of one's own, with invariants across keys.
-import { canonicalJson, isObject, optionalInteger } from "./json.ts";
+import { canonicalJson, isObject, optionalFlag, optionalInteger, strangeField } from "./json.ts";
 import { type Decoded, type FileModel, IMPOSSIBLE } from "./model.ts";
 
 export type Balances = { readonly [account: string]: number };
@@ -63,7 +63,16 @@ function encodeOutput(output: BankOutput | undefined): unknown {
 function decode(input: unknown, output: unknown): Decoded<BankInput, BankOutput> {
   if (!isObject(input)) return { ok: false, reason: "input must be an object with an op" };
   if (output !== undefined && !isObject(output)) return { ok: false, reason: "output must be an object" };
-  if (input["op"] === "transfer") {
+  const isTransfer = input["op"] === "transfer";
+  if (!isTransfer && input["op"] !== "read" && input["op"] !== "get") {
+    return { ok: false, reason: `input.op must be transfer or read, not ${canonicalJson(input["op"])}` };
+  }
+  const strange = strangeField(input["op"], { input, output }, {
+    input: isTransfer ? ["op", "from", "to", "amount"] : ["op"],
+    output: isTransfer ? ["refused"] : ["value"],
+  });
+  if (strange !== null) return { ok: false, reason: strange };
+  if (isTransfer) {
     const { from, to } = input;
     const amount = optionalInteger(input["amount"]);
     if (amount === "wrong" || amount === undefined || amount < 0 || from === undefined || to === undefined) {
@@ -71,10 +80,9 @@ function decode(input: unknown, output: unknown): Decoded<BankInput, BankOutput>
     }
     const transfer = { type: "transfer" as const, from: String(from), to: String(to), amount };
     if (output === undefined) return { ok: true, input: transfer, output: undefined };
-    return { ok: true, input: transfer, output: { type: output["refused"] === true ? "refused" : "done" } };
-  }
-  if (input["op"] !== "read" && input["op"] !== "get") {
-    return { ok: false, reason: `input.op must be transfer or read, not ${canonicalJson(input["op"])}` };
+    const refused = optionalFlag(output["refused"]);
+    if (refused === "wrong") return { ok: false, reason: "output.refused must be true or false" };
+    return { ok: true, input: transfer, output: { type: refused === true ? "refused" : "done" } };
   }
   if (output === undefined) return { ok: true, input: { type: "read" }, output: undefined };
   const balances = decodeBalances(output["value"]);

@@ -1,6 +1,6 @@
 // A counter: add (by any whole number, answering the new value or nothing) and get.
 import type { Operation } from "./history.ts";
-import { canonicalJson, isObject, optionalInteger } from "./json.ts";
+import { canonicalJson, isObject, optionalInteger, strangeField } from "./json.ts";
 import { type Decoded, type FileModel, IMPOSSIBLE } from "./model.ts";
 
 export type CounterInput = { readonly type: "add"; readonly by: number } | { readonly type: "get" };
@@ -55,6 +55,14 @@ function anyState(operations: readonly Operation<CounterInput, CounterOutput>[])
 function decode(input: unknown, output: unknown): Decoded<CounterInput, CounterOutput> {
   if (!isObject(input)) return { ok: false, reason: "input must be an object with an op" };
   if (output !== undefined && !isObject(output)) return { ok: false, reason: "output must be an object" };
+  if (input["op"] !== "add" && input["op"] !== "get" && input["op"] !== "read") {
+    return { ok: false, reason: `input.op must be add or get, not ${canonicalJson(input["op"])}` };
+  }
+  const strange = strangeField(input["op"], { input, output }, {
+    input: input["op"] === "add" ? ["op", "by"] : ["op"],
+    output: ["value"],
+  });
+  if (strange !== null) return { ok: false, reason: strange };
   const value = optionalInteger(output?.["value"]);
   if (value === "wrong") return { ok: false, reason: "output.value must be a whole number" };
   const answer = output === undefined ? undefined : value === undefined ? {} : { value };
@@ -62,9 +70,6 @@ function decode(input: unknown, output: unknown): Decoded<CounterInput, CounterO
     const by = optionalInteger(input["by"] ?? 1);
     if (by === "wrong" || by === undefined) return { ok: false, reason: "input.by must be a whole number" };
     return { ok: true, input: { type: "add", by }, output: answer };
-  }
-  if (input["op"] !== "get" && input["op"] !== "read") {
-    return { ok: false, reason: `input.op must be add or get, not ${canonicalJson(input["op"])}` };
   }
   if (output !== undefined && value === undefined) {
     return { ok: false, reason: "the output of a get needs a value, a whole number" };

@@ -1,5 +1,5 @@
 // Jepsen's and Maelstrom's spelling of operations (f and value; independent keys as [key, value]) in ours.
-import { isObject } from "./json.ts";
+import { isObject, type JsonObject } from "./json.ts";
 
 type Translated =
   | { readonly ok: true; readonly key: string | undefined; readonly input: unknown; readonly output: unknown }
@@ -50,8 +50,12 @@ function operation(op: string, argument: unknown, answer: unknown): { input: unk
     case "add":
       return { input: { op, by: argument ?? 1 }, output: {} };
     case "transfer":
-      return { input: isObject(argument) ? { ...argument, op } : { op }, output: {} };
+      return { input: isObject(argument) ? transferOf(argument) : { op }, output: {} };
     default:
       return { input: { op, value: argument }, output: {} };
   }
+}
+
+function transferOf({ from, to, amount }: JsonObject) {
+  return { op: "transfer", from, to, amount };
 }

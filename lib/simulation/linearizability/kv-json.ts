@@ -1,5 +1,13 @@
 // The kv model's operations as plain JSON in history files: {"op": "put", "value": …} and its answers.
-import { canonicalJson, isObject, type JsonObject, optionalInteger } from "./json.ts";
+import {
+  canonicalJson,
+  type Fields,
+  isObject,
+  type JsonObject,
+  optionalFlag,
+  optionalInteger,
+  strangeField,
+} from "./json.ts";
 import type { KvInput, KvOutput } from "./kv-model.ts";
 import type { Decoded, Encoded } from "./model.ts";
 
@@ -7,9 +15,25 @@ type Result = Decoded<KvInput, KvOutput>;
 
 const wrong = (reason: string): Result => ({ ok: false, reason });
 
+const FIELDS = new Map<unknown, Fields>([
+  ["get", { input: ["op"], output: ["value", "revision"] }],
+  ["put", { input: ["op", "value", "ifRevision", "ifAbsent"], output: ["revision", "created", "mismatch"] }],
+  ["delete", { input: ["op", "ifRevision"], output: ["deleted", "revision", "mismatch"] }],
+  ["cas", { input: ["op", "from", "to"], output: ["swapped", "revision", "created", "mismatch"] }],
+]);
+
 export function decodeKv(input: unknown, output: unknown): Result {
   if (!isObject(input)) return wrong("input must be an object with an op");
   if (output !== undefined && !isObject(output)) return wrong("output must be an object");
+  const fields = FIELDS.get(input["op"]);
+  if (fields === undefined) {
+    return wrong(`input.op must be get, put, delete or cas, not ${canonicalJson(input["op"])}`);
+  }
+  const strange = strangeField(input["op"], { input, output }, fields);
+  if (strange !== null) return wrong(strange);
+  for (const name of ["mismatch", "created", "swapped"]) {
+    if (optionalFlag(output?.[name]) === "wrong") return wrong(`output.${name} must be true or false`);
+  }
   const ifRevision = optionalInteger(input["ifRevision"]);
   const revision = optionalInteger(output?.["revision"]);
   if (ifRevision === "wrong") return wrong("ifRevision must be a whole number");
@@ -23,10 +47,8 @@ export function decodeKv(input: unknown, output: unknown): Result {
       return decodePut(input, output, condition, seen);
     case "delete":
       return decodeDelete(output, condition, seen);
-    case "cas":
-      return decodeCas(input, output, seen);
     default:
-      return wrong(`input.op must be get, put, delete or cas, not ${canonicalJson(input["op"])}`);
+      return decodeCas(input, output, seen);
   }
 }
 
@@ -53,6 +75,7 @@ function decodePut(
   if (value === undefined || value === null) {
     return wrong("a put needs a value (null cannot be told from absence)");
   }
+  if (optionalFlag(input["ifAbsent"]) === "wrong") return wrong("ifAbsent must be true or false");
   const ifAbsent = input["ifAbsent"] === true ? { ifAbsent: true as const } : {};
   if ("ifAbsent" in ifAbsent && condition.ifRevision !== undefined) {
     return wrong("a put has ifRevision or ifAbsent, not both");
@@ -60,12 +83,11 @@ function decodePut(
   const put: KvInput = { type: "put", value: canonicalJson(value), ...condition, ...ifAbsent };
   if (output === undefined) return { ok: true, input: put, output: undefined };
   if (output["mismatch"] === true) return { ok: true, input: put, output: { type: "mismatch" } };
-  const created = output["created"];
-  if (created !== undefined && typeof created !== "boolean") {
-    return wrong("output.created must be true or false");
-  }
-  const made = created === undefined ? {} : { created };
-  return { ok: true, input: put, output: { type: "written", ...seen, ...made } };
+  return { ok: true, input: put, output: { type: "written", ...seen, ...made(output) } };
+}
+
+function made({ created }: JsonObject): { readonly created?: boolean } {
+  return typeof created === "boolean" ? { created } : {};
 }
 
 function decodeDelete(output: JsonObject | undefined, condition: Condition, seen: Seen): Result {
@@ -86,7 +108,8 @@ function decodeCas(input: JsonObject, output: JsonObject | undefined, seen: Seen
   const cas: KvInput = { type: "cas", from: canonicalJson(from), to: canonicalJson(to) };
   if (output === undefined) return { ok: true, input: cas, output: undefined };
   const refused = output["swapped"] === false || output["mismatch"] === true;
-  return { ok: true, input: cas, output: refused ? { type: "mismatch" } : { type: "written", ...seen } };
+  if (refused) return { ok: true, input: cas, output: { type: "mismatch" } };
+  return { ok: true, input: cas, output: { type: "written", ...seen, ...made(output) } };
 }
 
 export function encodeKv(input: KvInput, output: KvOutput | undefined): Encoded {

@@ -101,6 +101,18 @@ describe("events", () => {
     assertEquals((await check(events)).code, 0);
   });
 
+  test("Jepsen's fields that say nothing here are passed over", async () => {
+    const extra = { index: 4, time: 1764144000123456789, error: ["timeout"], node: "n1" };
+    assertEquals((await check(events.map((event) => ({ ...event, ...extra })))).code, 0);
+    const transfer = {
+      type: "invoke",
+      process: 1,
+      f: "transfer",
+      value: { from: "a", to: "b", amount: 1, note: "" },
+    };
+    assertEquals((await check([transfer], "--model", "bank", "--accounts", '{"a":1,"b":1}')).code, 0);
+  });
+
   test("in our own spelling", async () => {
     const invoke = { type: "invoke", client: "a", key: "x", input: { op: "put", value: 1 } };
     const read = { type: "invoke", client: "a", key: "x", input: { op: "get" } };
@@ -134,10 +146,89 @@ describe("wrong input ends with 2 and names the line", () => {
     ],
     ["both forms", [put, { type: "invoke", process: 3, f: "read" }], "line 2: operations and events"],
     ["nothing", "", "holds no operations"],
+    ["a misspelt field", [{ ...put, outcom: "unknown" }], "line 1: an operation has no outcom"],
+    [
+      "a misspelt condition",
+      [{ ...put, input: { op: "put", value: 1, ifrevision: 9 } }],
+      "line 1: the input of a put has no ifrevision, only op, value, ifRevision, ifAbsent",
+    ],
+    [
+      "a condition on what has none",
+      [{ ...staleRead, input: { op: "get", ifRevision: 9 } }],
+      "line 1: the input of a get has no ifRevision, only op",
+    ],
+    ["a condition that is none", [{ ...put, input: { ...put.input, ifAbsent: 1 } }], "ifAbsent must be true"],
+    [
+      "a misspelt answer",
+      [{ ...put, output: { revison: 3 } }],
+      "line 1: the output of a put has no revison, only revision, created, mismatch",
+    ],
+    [
+      "an answer that is none",
+      [{ ...put, output: { mismatch: 1 } }],
+      "output.mismatch must be true or false",
+    ],
+    [
+      "a misspelt field of an event",
+      [{ type: "invoke", client: "a", key: "x", inptu: {} }],
+      "an event has no inptu",
+    ],
+    [
+      "times in nanoseconds since 1970",
+      '{"client":"a","input":{"op":"get"},"call":1764144000123456789,"return":null}',
+      "line 1: call is beyond 2^53 and cannot be told exactly: use microseconds, or offsets from the beginning",
+    ],
   ];
   for (const [what, lines, message] of cases) {
     test(what, async () => {
       const { code, stderr } = await check(lines);
+      assertStringIncludes(stderr, message);
+      assertEquals(code, 2);
+    });
+  }
+
+  const others: [string, string, unknown, unknown, string][] = [
+    ["counter", "counter", { op: "add", by: 1, From: 2 }, {}, "the input of an add has no From, only op, by"],
+    [
+      "counter's answer",
+      "counter",
+      { op: "get" },
+      { value: 1, v: 2 },
+      "the output of a get has no v, only value",
+    ],
+    [
+      "list",
+      "list",
+      { op: "append", value: 1, at: 0 },
+      {},
+      "the input of an append has no at, only op, value",
+    ],
+    [
+      "list's answer",
+      "list",
+      { op: "read" },
+      { values: [] },
+      "the output of a read has no values, only value",
+    ],
+    [
+      "bank",
+      "bank",
+      { op: "transfer", from: "a", to: "b", amount: 1, ammount: 2 },
+      {},
+      "the input of a transfer has no ammount, only op, from, to, amount",
+    ],
+    [
+      "bank's answer",
+      "bank",
+      { op: "transfer", from: "a", to: "b", amount: 1 },
+      { refuse: true },
+      "has no refuse",
+    ],
+  ];
+  for (const [what, model, input, output, message] of others) {
+    test(`a misspelt field of the model ${what}`, async () => {
+      const accounts = model === "bank" ? ["--accounts", '{"a":1,"b":1}'] : [];
+      const { code, stderr } = await check([{ ...put, input, output }], "--model", model, ...accounts);
       assertStringIncludes(stderr, message);
       assertEquals(code, 2);
     });
