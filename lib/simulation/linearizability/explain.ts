@@ -31,7 +31,10 @@ export type Explanation = {
   /** See minimize.ts. */
   readonly fromAnyState: boolean;
   readonly unhelpful: number;
-  /** The longest order found (null: it is too long to tell), the state after it, and the operation that does not fit. */
+  /**
+   * The longest order found, the state after it, and the operation that does not fit. Null: it is too long to tell, or uses
+   * too much that is not drawn; the state is then the one after the longest order of everything ("": not known either).
+   */
   readonly order: readonly string[] | null;
   readonly state: string;
   readonly blocked: string;
@@ -79,7 +82,7 @@ function explainPartition<State, Input, Output>(
     fromAnyState: minimal.fromAnyState,
     unhelpful: minimal.unhelpful,
     order: deadEnd.order?.map(name) ?? null,
-    state: deadEnd.state,
+    state: deadEnd.order === null ? partition.deadEnd.state : deadEnd.state,
     blocked: name(deadEnd.blocked),
     tooLate: late === null ? null : name(late),
     suspects: minimal.suspects.map(name),
@@ -136,7 +139,10 @@ export function reasons(explanation: Explanation): string[] {
 }
 
 function whereItEnds({ order, state, blocked, fromAnyState }: Explanation): string {
-  if (order === null) return `No order gets as far as ${blocked}.`;
+  if (order === null) {
+    const end = state === "" ? "" : `; the longest of all operations ends in the state ${state}`;
+    return `No order gets as far as ${blocked}${end}.`;
+  }
   if (order.length === 0) {
     const where = fromAnyState
       ? "Whatever came before"

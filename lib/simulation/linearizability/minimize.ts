@@ -30,11 +30,13 @@ type Starts<State, Input, Output> = (
 type Fails<Input, Output> = (operations: readonly Operation<Input, Output>[]) => boolean;
 
 /** Steps for one question while minimising, and for all: what is not answered within them is left as it is. */
-const STEPS_PER_QUESTION = 300_000;
-const STEPS_IN_ALL = 10_000_000;
+const STEPS_PER_QUESTION = 100_000;
+const STEPS_IN_ALL = 4_000_000;
 
-/** Of so many operations before the blocked one a proof is looked for first. Densely: what is under way at the beginning matters. */
-const WINDOWS = [...Array.from({ length: 48 }, (_, at) => at + 1), 64, 96, 128, 256, 512, 1024];
+/** Of so many operations before the blocked one a proof is looked for first. */
+const WINDOWS = [1, 2, 4, 8, 16, 64, 256, 1024];
+/** Of sections densely, for what was under way at their beginning matters: it may still happen in them. */
+const SECTIONS = [...Array.from({ length: 48 }, (_, at) => at + 1), 64, 96, 128, 256, 512, 1024];
 
 /** Of operations, all of one partition, that are not linearizable. Where the bounds do not let it get far, it names many. */
 export function minimize<State, Input, Output>(
@@ -82,10 +84,10 @@ function firstSection<State, Input, Output>(
   failsAtFirst: Fails<Input, Output>,
   failsAnywhere: Fails<Input, Output>,
 ): { readonly operations: readonly Operation<Input, Output>[]; readonly fromAnyState: boolean } {
-  for (const window of WINDOWS) {
-    const [near] = relaxations(model, possible, blocked, [window]);
+  for (const count of SECTIONS) {
+    const [near] = relaxations(model, possible, blocked, WINDOWS.includes(count) ? [count] : []);
     if (near !== undefined && failsAtFirst(near)) return { operations: near, fromAnyState: false };
-    const [section] = sections(model, possible, blocked, [window]);
+    const [section] = sections(model, possible, blocked, model.anyState === undefined ? [] : [count]);
     if (section !== undefined && failsAnywhere(section)) return { operations: section, fromAnyState: true };
   }
   const prefix = until(model, possible, blocked);
@@ -137,8 +139,9 @@ function reduce<Input, Output>(
   return current;
 }
 
-/** How many failed operations are tried as culprits. */
+/** How many failed operations are tried as culprits, and in how many steps. */
 const MOST_SUSPECTS = 200;
+const STEPS_FOR_SUSPECTS = 4_000_000;
 
 /** A failed operation that, had it happened all the same, would explain what was seen: reported failed, yet done. */
 function suspects<State, Input, Output>(
@@ -146,16 +149,19 @@ function suspects<State, Input, Output>(
   operations: readonly Operation<Input, Output>[],
   blocked: Operation<Input, Output>,
 ): Operation<Input, Output>[] {
+  let stepsLeft = STEPS_FOR_SUSPECTS;
   return operations
     .filter(({ outcome, call, input }) =>
       outcome.type === "failed" && call <= returnTime(blocked) && !model.readOnly(input, undefined)
     )
     .slice(-MOST_SUSPECTS)
     .filter((suspect) => {
+      if (stepsLeft <= 0) return false;
       const candidate = operations.map((operation) =>
         operation === suspect ? asUnknown(operation) : operation
       );
-      return checkOperations(model, candidate, { maxSteps: STEPS_PER_QUESTION }).type ===
-        "linearizable";
+      const { type, steps } = checkOperations(model, candidate, { maxSteps: STEPS_PER_QUESTION });
+      stepsLeft -= steps + candidate.length;
+      return type === "linearizable";
     });
 }
