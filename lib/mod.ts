@@ -14,6 +14,7 @@ export * as client from "./client/mod.ts";
 export * as host from "./host/mod.ts";
 export * as http from "./http/mod.ts";
 export * as kv from "./kv/mod.ts";
+export * as linearizability from "./simulation/linearizability/mod.ts";
 export * as memory from "./memory/mod.ts";
 export * as simulation from "./simulation/mod.ts";
 export * as storage from "./storage/mod.ts";
