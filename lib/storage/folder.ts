@@ -16,14 +16,17 @@ import { dirname, join, resolve } from "node:path";
 import type { SpaceProbe } from "../replica/ports.ts";
 import { StorageError } from "./errors.ts";
 
+/** Makes the names in a folder durable. Given by tests only: whether a name survives a power failure shows nowhere else. */
+export type FolderSync = (folder: string) => void;
+
 /** Makes the folder where it does not exist, with all its parents. Returns its absolute path; throws a StorageError. */
-export function openDataFolder(path: string): string {
+export function openDataFolder(path: string, sync: FolderSync = syncFolder): string {
   const folder = resolve(path);
   try {
     const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!statSync(folder).isDirectory()) throw new StorageError("unwritable", `${folder} is not a folder`);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-    if (made !== undefined) syncMade(folder, made);
+    if (made !== undefined) syncMade(folder, made, sync);
     return folder;
   } catch (error) {
     throw folderError(folder, error);
@@ -31,19 +34,18 @@ export function openDataFolder(path: string): string {
 }
 
 /** A new folder is there after a power failure only when the folder that names it was fsynced (etcd#6368). */
-function syncMade(folder: string, firstMade: string): void {
+function syncMade(folder: string, firstMade: string, sync: FolderSync): void {
   for (let at = folder;; at = dirname(at)) {
-    syncFolder(at);
+    sync(at);
     if (at === dirname(at) || at === dirname(firstMade)) return;
   }
 }
 
-/** Makes the names in a folder durable. */
-export function syncFolder(folder: string): void {
+export function syncFolder(folder: string, fsync: (handle: number) => void = fsyncSync): void {
   if (process.platform === "win32") return; // Windows opens no folders; NTFS journals names by itself.
   const handle = openSync(folder, constants.O_RDONLY);
   try {
-    fsyncSync(handle);
+    fsync(handle);
   } finally {
     closeSync(handle);
   }
@@ -61,7 +63,7 @@ export function freeSpace(folder: string): SpaceProbe {
  * Renames a corrupt file, and what belongs to it, to `….corrupt-N`, durably, so that it can be looked at and a new one be
  * made. It must be closed. Returns the new name.
  */
-export function setAside(folder: string, file: "log" | "state"): string {
+export function setAside(folder: string, file: "log" | "state", sync: FolderSync = syncFolder): string {
   const name = `${file}.sqlite`;
   let number = 1;
   while (existsSync(join(folder, `${name}.corrupt-${number}`))) number++;
@@ -75,7 +77,7 @@ export function setAside(folder: string, file: "log" | "state"): string {
     for (const [from, to] of moves) {
       if (existsSync(join(folder, from))) renameSync(join(folder, from), join(folder, to));
     }
-    syncFolder(folder);
+    sync(folder);
   } catch (error) {
     throw folderError(folder, error);
   }

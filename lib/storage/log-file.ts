@@ -24,7 +24,7 @@ export const logFile: SqliteFile = {
 
 /** Throws a StorageError: in use by another process, not ours, unwritable, full, corrupt. `calls` are for tests. */
 export function openLogFile(folder: string, options: FileOptions & { calls?: SyncCalls } = {}): LogTable {
-  return openPort(folder, logFile, (database, path) => {
+  return openPort(folder, logFile, options, (database, path) => {
     const walSync = syncsOutside ? new WalSync(`${path}-wal`, options.calls) : null;
     return new SqliteLogTable(database, path, walSync, options);
   });

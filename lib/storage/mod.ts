@@ -4,7 +4,7 @@
 import type { Checksum } from "../replica/log-codec.ts";
 
 export { StorageError, type StorageTrouble } from "./errors.ts";
-export { freeSpace, logsSetAside, openDataFolder, setAside } from "./folder.ts";
+export { type FolderSync, freeSpace, logsSetAside, openDataFolder, setAside, syncFolder } from "./folder.ts";
 export { openLogFile } from "./log-file.ts";
 export { openStateFile } from "./state-file.ts";
 export { witnessFile } from "./witness-file.ts";

@@ -2,7 +2,7 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { StorageError, storageError } from "./errors.ts";
-import { syncFolder } from "./folder.ts";
+import { type FolderSync, syncFolder } from "./folder.ts";
 
 export type SqliteFile = {
   readonly name: string;
@@ -20,7 +20,7 @@ export type SqliteFile = {
 };
 
 /** Throws a StorageError with a sentence for people. */
-function openSqlite(folder: string, file: SqliteFile): Database {
+function openSqlite(folder: string, file: SqliteFile, sync: FolderSync): Database {
   const path = join(folder, file.name);
   let database: Database | null = null;
   try {
@@ -38,7 +38,8 @@ function openSqlite(folder: string, file: SqliteFile): Database {
     database.run("BEGIN IMMEDIATE");
     claim(database, path, file);
     database.run("COMMIT");
-    syncFolder(folder);
+    // Of the file and of its write-ahead log.
+    sync(folder);
     return database;
   } catch (error) {
     database?.close();
@@ -57,15 +58,18 @@ function openSqlite(folder: string, file: SqliteFile): Database {
 export type FileOptions = {
   /** Told of a failure that no call was there to be told of, a checkpoint's: the process must end. */
   readonly onFailed?: (error: Error) => void;
+  /** How the folder's own entries are made durable; a test's may watch. */
+  readonly sync?: FolderSync;
 };
 
 /** Opens the file and makes a port of it; closes it again when that fails. */
 export function openPort<Port>(
   folder: string,
   file: SqliteFile,
+  { sync = syncFolder }: FileOptions,
   make: (database: Database, path: string) => Port,
 ): Port {
-  const database = openSqlite(folder, file);
+  const database = openSqlite(folder, file, sync);
   const path = join(folder, file.name);
   try {
     return make(database, path);

@@ -22,7 +22,12 @@ export const stateFile: SqliteFile = {
 
 /** Open the log file first: its lock guards the folder. Throws a StorageError. */
 export function openStateFile(folder: string, options: FileOptions = {}): StateStore {
-  return openPort(folder, stateFile, (database, path) => new SqliteStateStore(database, path, options));
+  return openPort(
+    folder,
+    stateFile,
+    options,
+    (database, path) => new SqliteStateStore(database, path, options),
+  );
 }
 
 type Row = { readonly key: Uint8Array; readonly value: Uint8Array };

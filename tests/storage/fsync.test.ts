@@ -82,7 +82,7 @@ test("a checkpoint that fails is told when it fails, and the next commit fails t
 describe("synchronous, as SQLite reads it back", () => {
   function synchronous(folder: string, file: SqliteFile): number | undefined {
     let found: number | undefined;
-    const database = openPort(folder, file, (database) => {
+    const database = openPort(folder, file, {}, (database) => {
       found = database.query<{ synchronous: number }, []>("PRAGMA synchronous").get()?.synchronous;
       return database;
     });
