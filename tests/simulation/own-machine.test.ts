@@ -109,6 +109,55 @@ describe("a machine of one's own", () => {
     assertEquals(again.violation, failure.shrunk.violation);
   });
 
+  const mark = new Uint8Array([2]);
+
+  test("one that leaves a mark of its process in the store, which no answer shows", async () => {
+    let applied = 0;
+    const marking: StateMachineFactory<null, number> = (store) => {
+      const inner = counter(store);
+      return {
+        apply: (entry) => {
+          // All replicas of the world live in one process: each finds another count.
+          store.put(mark, new Uint8Array([++applied & 0xff]));
+          return inner.apply(entry);
+        },
+        query: (query) => inner.query(query),
+      };
+    };
+    const { violation } = await runWorld(counterWorkload(marking), {
+      seed: 1,
+      nodes: 3,
+      durationMs: 5000,
+      faults: [],
+    });
+    assertEquals(violation?.invariant, "State Machine Safety");
+    assertMatch(violation?.detail ?? "", /^n\d has state [0-9a-f]{16} at \d+, another has [0-9a-f]{16}$/);
+  });
+
+  test("one whose reads write: what the hashes at each entry do not show, the rows in the end do", async () => {
+    const scribbling: StateMachineFactory<null, number> = (store) => {
+      const inner = counter(store);
+      return {
+        apply: (entry) => {
+          store.delete(mark);
+          return inner.apply(entry);
+        },
+        query: (query) => {
+          store.put(mark, mark);
+          return inner.query(query);
+        },
+      };
+    };
+    const { violation } = await runWorld(counterWorkload(scribbling), {
+      seed: 1,
+      nodes: 3,
+      durationMs: 5000,
+      faults: [],
+    });
+    assertEquals(violation?.invariant, "State Machine Safety");
+    assertMatch(violation?.detail ?? "", /^n\d and n\d hold different rows in the end$/);
+  });
+
   test("one whose reads see half of a write is not linearizable", async () => {
     // Answers from a copy that lags behind by one command.
     const lagging: StateMachineFactory<null, number> = (store) => {
