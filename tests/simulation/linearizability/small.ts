@@ -61,5 +61,14 @@ export function randomOperations<Input, Output>(
     const call = below(3 * count);
     return [call, call + below(2 * count)];
   });
-  return operationsOf(Array.from({ length: count }, () => kinds[below(kinds.length)]!), intervals);
+  const operations = operationsOf(
+    Array.from({ length: count }, () => kinds[below(kinds.length)]!),
+    intervals,
+  );
+  // What failed has not happened, and must neither be needed by an order nor stand in one.
+  return operations.map((operation) =>
+    random() < 0.9
+      ? operation
+      : { ...operation, outcome: { type: "failed", return: operation.call + below(2 * count) } }
+  );
 }
