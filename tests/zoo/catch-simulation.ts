@@ -1,6 +1,6 @@
 // Runs inside a copy of the code that has a bug put in: whole clusters in the deterministic world, first the seeds that
-// once showed something, then scenarios and fresh seeds, for so many milliseconds. Prints one line of JSON: the first
-// violation, or null.
+// once showed something, then scenarios and fresh seeds, for so many milliseconds. Prints one line of JSON: how much it has
+// simulated, and the first violation, or null.
 import {
   builtInScenarios,
   kvWorkload,
@@ -10,6 +10,8 @@ import {
 } from "../../lib/simulation/mod.ts";
 import { foundSeeds } from "../simulation/seeds.ts";
 import type { Catch } from "./catch.ts";
+
+export type Simulated = { readonly found: Catch | null; readonly minutes: number };
 
 const end = performance.now() + Number(process.argv[2] ?? 20_000);
 const firstSeed = Number(process.argv[3] ?? 1);
@@ -43,15 +45,13 @@ async function firstCatch(): Promise<Catch | null> {
   return null;
 }
 
+function print(found: Catch | null): void {
+  console.log(JSON.stringify({ found, minutes } satisfies Simulated));
+}
+
 try {
-  console.log(JSON.stringify(await firstCatch()));
+  print(await firstCatch());
 } catch (error) {
   const what = error instanceof Error ? error.message : String(error);
-  const found: Catch = {
-    by: "simulation",
-    kind: "invariant",
-    what,
-    after: `${minutes.toFixed(1)} simulated minutes`,
-  };
-  console.log(JSON.stringify(found));
+  print({ by: "simulation", kind: "invariant", what, after: `${minutes.toFixed(1)} simulated minutes` });
 }
