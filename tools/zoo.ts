@@ -1,6 +1,6 @@
 // `npm run zoo`: puts each known bug (tests/zoo/NN-name.patch) into a copy of the code and looks for what catches it:
 // interaction scripts, random lives of the core, paper tests, tests of storage and replica; and, whatever caught it there,
-// simulation. Prints a table. `-- --only NN[,NN]` for some of them. A bug that nothing catches, one that simulation must see
+// simulation. Prints a table. `-- --only NN[,NN]` for some of them, `--seconds N` for the simulation of each (25). A bug that nothing catches, one that simulation must see
 // and does not, or a patch that does not apply, fails the run.
 import {
   cpSync,
@@ -38,8 +38,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const zoo = join(root, "tests/zoo");
 /** How long random lives and simulation look for one bug, and when a child that hangs is ended; ms. */
 const livesMs = 8000;
-const simulationMs = 25_000;
-const hangMs = 90_000;
+const simulationMs = 1000 * Number(argument("--seconds") ?? 25);
+const hangMs = 65_000 + simulationMs;
 const atOnce = 2;
 
 function bugs(only: readonly string[]): Bug[] {
@@ -188,8 +188,12 @@ function table(rows: readonly Row[]): string {
   return [head, "|---|---|---|---|---|---|", ...lines].join("\n");
 }
 
-const onlyAt = process.argv.indexOf("--only");
-const chosen = bugs(onlyAt < 0 ? [] : (process.argv[onlyAt + 1] ?? "").split(","));
+function argument(name: string): string | undefined {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
+const chosen = bugs(argument("--only")?.split(",") ?? []);
 const work = mkdtempSync(join(tmpdir(), "coracle-zoo-"));
 try {
   const base = join(work, "base");
