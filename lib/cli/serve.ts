@@ -5,7 +5,7 @@ import { clock, openLog, random, scheduler, word } from "../host/mod.ts";
 import { bunRuntime, createApp, createMetrics, ListenError, startServer } from "../http/mod.ts";
 import { kvStateMachine } from "../kv/mod.ts";
 import { isLoopbackHost } from "../notation/mod.ts";
-import { idOf } from "../raft/mod.ts";
+import { idOf, type ReplicaId } from "../raft/mod.ts";
 import { PeerLinks } from "../peers/mod.ts";
 import {
   claimIdentity,
@@ -89,6 +89,7 @@ async function live(
   const links = new PeerLinks({
     identity: () => identity.peerIdentity(url, version),
     admit: (peer) => identity.admit(peer),
+    remembered: (replica) => lastProcess(identity, replica),
     ...{ secret: options.secret, log, clock, scheduler, random },
   });
   const out = Promise.withResolvers<Out>();
@@ -259,6 +260,12 @@ function directoryOf(
     directory.set(idOf(replica), entry);
   }
   return directory;
+}
+
+/** Which process of a replica was seen last, and where, as the disk remembers. */
+function lastProcess({ node }: LocalIdentity, replica: ReplicaId) {
+  const boot = node.peerBoots[replica];
+  return boot === undefined ? null : { ...boot, url: node.urls?.[replica] ?? "" };
 }
 
 function claim(options: ClaimOptions): Promise<LocalIdentity> {

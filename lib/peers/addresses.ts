@@ -1,6 +1,6 @@
 // URLs of peers: where to dial.
 import { isLoopbackHost } from "../notation/mod.ts";
-import type { Channel } from "../replica/ports.ts";
+import type { Purpose } from "./handshake-messages.ts";
 
 export const peerPath = "/v1/peer";
 
@@ -8,7 +8,7 @@ export type PeerAddress = {
   /** `http://host:port`, as people write it; equal for equal addresses. */
   readonly url: string;
   readonly loopback: boolean;
-  socketUrl(channel: Channel): string;
+  socketUrl(purpose: Purpose): string;
 };
 
 /** null when it is no http(s) URL. */
@@ -25,6 +25,6 @@ export function peerAddress(url: string): PeerAddress | null {
   return {
     url: `${parsed.protocol}//${parsed.host}`,
     loopback: isLoopbackHost(parsed.hostname),
-    socketUrl: (channel) => `${scheme}//${parsed.host}${peerPath}?channel=${channel}`,
+    socketUrl: (purpose) => `${scheme}//${parsed.host}${peerPath}?channel=${purpose}`,
   };
 }

@@ -195,7 +195,9 @@ export class Dialer {
 
 /** null = there is nothing wrong with the address. */
 function troubleOf({ code, sentence, wasOpen }: LinkEnding): string | null {
-  if (wasOpen || ["already_linked", "no_control", "stopping", "peer_lost"].includes(code)) return null;
+  if (wasOpen || ["already_linked", "no_control", "checking", "stopping", "peer_lost"].includes(code)) {
+    return null;
+  }
   if (code === "self") return "is this node itself";
   if (code === "other_cluster") return `belongs to another cluster (${sentence})`;
   return sentence;

@@ -6,6 +6,7 @@
 //   Proof      dialler → listener   I know the secret
 //   Welcome    listener → dialler   who I am; I know it, too
 //   Confirm    dialler → listener   I take you for who you say; from now on frames
+//              (a probe ends here: the dialler wanted to know who is there, and nothing is judged)
 //   Refusal    both                 why not; only after the other side has proved the secret
 import { ByteReader, ByteWriter, MalformedBytes } from "../bytes/mod.ts";
 import type { Channel, PeerIdentity } from "../replica/ports.ts";
@@ -22,11 +23,14 @@ const maxNonces = 256;
 
 const magic = 0x4c435243; // "CRCL"
 
+/** What the dialler is after: a channel, or only to know who is there; then both sides end after Welcome. */
+export type Purpose = Channel | "probe";
+
 export type HandshakeMessage =
   | {
     readonly type: "Hello";
     readonly hasSecret: boolean;
-    readonly channel: Channel;
+    readonly purpose: Purpose;
     readonly challenge: Uint8Array;
     readonly peer: PeerIdentity;
   }
@@ -59,11 +63,14 @@ type Written = HandshakeMessage | {
 
 const codes = { Hello: 1, Challenge: 2, Proof: 3, Welcome: 4, Confirm: 5, Refusal: 6 } as const;
 
+/** By their numbers on the wire. */
+const purposes: readonly Purpose[] = ["control", "bulk", "probe"];
+
 export function encodeHandshake(message: Written, version = protocolVersion): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter(512).u32(magic).varint(version).u8(codes[message.type]);
   switch (message.type) {
     case "Hello":
-      writer.boolean(message.hasSecret).boolean(message.channel === "bulk").raw(message.challenge);
+      writer.boolean(message.hasSecret).u8(purposes.indexOf(message.purpose)).raw(message.challenge);
       writer.bytes(encodeIdentity(message.peer));
       break;
     case "Challenge":
@@ -104,7 +111,7 @@ function readBody(reader: ByteReader): HandshakeMessage {
       return {
         type: "Hello",
         hasSecret: reader.boolean(),
-        channel: reader.boolean() ? "bulk" : "control",
+        purpose: purpose(reader),
         challenge: reader.raw(challengeBytes),
         peer: decodeIdentity(reader.bytes()),
       };
@@ -154,6 +161,13 @@ function decodeIdentity(bytes: Uint8Array): PeerIdentity {
   };
   reader.end();
   return identity;
+}
+
+function purpose(reader: ByteReader): Purpose {
+  const number = reader.u8();
+  const known = purposes[number];
+  if (known === undefined) throw new MalformedBytes(`a handshake for purpose ${number}`);
+  return known;
 }
 
 function nonces(reader: ByteReader): string[] {

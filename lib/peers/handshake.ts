@@ -1,13 +1,14 @@
 // One side of a handshake as a state machine: bytes in, bytes and a verdict out; no sockets, no clock.
 // Nothing but a challenge is told to anybody who has not proved the cluster secret, refusals included.
 import { MalformedBytes } from "../bytes/mod.ts";
-import type { Channel, LinkRefusal, PeerIdentity } from "../replica/ports.ts";
+import type { LinkRefusal, PeerIdentity } from "../replica/ports.ts";
 import {
   decodeHandshake,
   encodeHandshake,
   encodeIdentity,
   type HandshakeMessage,
   protocolVersion,
+  type Purpose,
 } from "./handshake-messages.ts";
 import type { Admission } from "./options.ts";
 import { prove, sameProof, type Transcript } from "./proof.ts";
@@ -26,8 +27,10 @@ export type RefusalCode =
   | "not_admitted"
   /** Its data folder is a copy, or was rolled back: it does not go on from what is remembered of it. */
   | "stale_folder"
-  /** The process before it has a link here still; it may try again at once. */
-  | "still_linked"
+  /** Whether the process before it still lives is being found out; it may try again at once. */
+  | "checking"
+  /** It was only asked who is here, and it was told. */
+  | "probed"
   /** A bulk link comes after a control link. */
   | "no_control"
   /** The dialler has such a link already; nothing is wrong. */
@@ -57,7 +60,7 @@ export type HandshakeStep =
 
 export type HandshakeOptions = {
   readonly role: "dialler" | "listener";
-  readonly channel: Channel;
+  readonly purpose: Purpose;
   readonly own: PeerIdentity;
   readonly secret: string | null;
   /** 32 fresh random bytes. */
@@ -99,9 +102,9 @@ export class Handshake {
 
   /** What a dialler says first; null for a listener. */
   start(): Uint8Array<ArrayBuffer> | null {
-    const { role, channel, own, challenge, secret } = this.#options;
+    const { role, purpose, own, challenge, secret } = this.#options;
     if (role === "listener") return null;
-    return encodeHandshake({ type: "Hello", hasSecret: secret !== null, channel, challenge, peer: own });
+    return encodeHandshake({ type: "Hello", hasSecret: secret !== null, purpose, challenge, peer: own });
   }
 
   /** Never throws, whatever the bytes are. */
@@ -143,8 +146,8 @@ export class Handshake {
   }
 
   #hello(message: Extract<HandshakeMessage, { type: "Hello" }>): HandshakeStep {
-    const { channel, challenge, secret } = this.#options;
-    if (message.channel !== channel) return this.#refuse("malformed", "it names two different channels");
+    const { purpose, challenge, secret } = this.#options;
+    if (message.purpose !== purpose) return this.#refuse("malformed", "it names two different channels");
     const refusal = this.#secretMismatch(message.hasSecret);
     // The challenge goes out all the same: its flag tells an operator over there what is wrong.
     const send = encodeHandshake({ type: "Challenge", hasSecret: secret !== null, challenge });
@@ -172,13 +175,14 @@ export class Handshake {
     const { secret, own } = this.#options;
     if (!sameProof(proof, prove(secret, "dialler proves", this.#transcript))) return this.#wrongSecret();
     this.#proved = true;
-    const refusal = this.#judge();
+    const refusal = this.#isProbe ? null : this.#judge();
     if (refusal !== null) return this.#refuse(refusal.code, refusal.sentence);
     const hello = encodeIdentity(own);
     this.#transcript = { ...this.#transcript, listenerHello: hello };
     this.#expected = "Confirm";
     const answer = prove(secret, "listener proves", this.#transcript);
-    return { type: "continue", send: encodeHandshake({ type: "Welcome", hello, proof: answer }) };
+    const send = encodeHandshake({ type: "Welcome", hello, proof: answer });
+    return this.#isProbe ? this.#probed(send) : { type: "continue", send };
   }
 
   #welcome(message: Extract<HandshakeMessage, { type: "Welcome" }>): HandshakeStep {
@@ -189,6 +193,7 @@ export class Handshake {
     }
     this.#proved = true;
     this.#peer = message.peer;
+    if (this.#isProbe) return this.#probed(null);
     const refusal = this.#judge();
     if (refusal !== null) return this.#refuse(refusal.code, refusal.sentence);
     this.#expected = null;
@@ -229,6 +234,16 @@ export class Handshake {
       code: admission.folder === "stale" ? "stale_folder" : "not_admitted",
       sentence: admission.reason,
     };
+  }
+
+  get #isProbe(): boolean {
+    return this.#options.purpose === "probe";
+  }
+
+  #probed(send: Uint8Array<ArrayBuffer> | null): HandshakeStep {
+    this.#expected = null;
+    const refusal = { code: "probed", sentence: "it was only asked who is here" } as const;
+    return { type: "refused", send, refusal, peer: this.#knownPeer() };
   }
 
   #secretMismatch(theirs: boolean): Refusal | null {

@@ -262,7 +262,13 @@ export class Link implements SocketEvents {
 }
 
 /** Endings that are part of a healthy life. */
-const quietCodes: ReadonlySet<string> = new Set(["already_linked", "no_control", "self", "still_linked"]);
+const quietCodes: ReadonlySet<string> = new Set([
+  "already_linked",
+  "no_control",
+  "self",
+  "checking",
+  "probed",
+]);
 
 /** What the sender makes good for by itself: entries are sent again, a forward is refused, gossip repeats. */
 function isDroppable(message: PeerMessage): boolean {

@@ -6,6 +6,7 @@ import type { Channel, DialTrouble, LinkListener, Links, PeerIdentity } from "..
 import { type PeerAddress, peerAddress } from "./addresses.ts";
 import { Dialer } from "./dialer.ts";
 import { Handshake, type Refusal } from "./handshake.ts";
+import type { Purpose } from "./handshake-messages.ts";
 import { Link, type LinkEnding, type LinkEvents } from "./link.ts";
 import { Notices } from "./notices.ts";
 import {
@@ -19,7 +20,7 @@ import {
 import { Peer } from "./peer.ts";
 import { newChallenge } from "./proof.ts";
 import { Successors } from "./successors.ts";
-import { channelOf, refuseUpgrade } from "./upgrade.ts";
+import { purposeOf, refuseUpgrade } from "./upgrade.ts";
 import { acceptedSockets, dialSocket } from "./wire.ts";
 
 export class PeerLinks implements Links {
@@ -51,7 +52,6 @@ export class PeerLinks implements Links {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#notices = new Notices(options.log, options.clock);
     this.#own = options.identity().replica;
-    this.#successors = new Successors(this.#limits);
     this.#secret = options.secret === "" ? null : options.secret;
     this.websocket = acceptedSockets(this.#limits);
     this.#events = {
@@ -66,6 +66,13 @@ export class PeerLinks implements Links {
       ...{ limits: this.#limits, clock, scheduler, random },
       connect: (address, channel) => this.#connect(address, channel),
       isLinked: (replica, channel) => (this.#peers.get(replica)?.[channel] ?? null) !== null,
+    });
+    this.#successors = new Successors({
+      clock,
+      // Keepalives come every 0.3 of it at least.
+      linkMs: Math.max(this.#limits.probeMs, 0.4 * this.#limits.silenceMs),
+      ask: (url, done) => this.#probe(url, done),
+      remembered: options.remembered ?? (() => null),
     });
     this.#beat(clock.monotonic());
   }
@@ -84,7 +91,7 @@ export class PeerLinks implements Links {
       this.#notices.say("warning", address, refusal.code, `peer link refused: ${refusal.detail}`);
       return refusal.response();
     }
-    const link = this.#newLink(channelOf(request), false, address);
+    const link = this.#newLink(purposeOf(request) ?? "control", false, address);
     this.#strangers.add(link);
     if (server.upgrade(request, { data: { events: link } })) return undefined;
     link.end("malformed", "it is no WebSocket handshake");
@@ -158,15 +165,35 @@ export class PeerLinks implements Links {
     return link;
   }
 
-  #newLink(channel: Channel, dialled: boolean, address: string): Link {
+  /** Asks who is at a URL, and makes no link of it. */
+  #probe(url: string, done: (found: PeerIdentity | null) => void): void {
+    const address = peerAddress(url);
+    if (address === null || (this.#secret === null && !address.loopback)) return done(null);
+    const link = this.#newLink("probe", true, address.url, {
+      ...this.#events,
+      closed: (link, ending) => {
+        this.#links.delete(link);
+        cancel();
+        done(ending.code === "probed" ? ending.peer : null);
+      },
+    });
+    const { scheduler } = this.#options;
+    const cancel = scheduler.after(
+      this.#limits.probeMs,
+      () => link.end("timeout", "nobody says who is there"),
+    );
+    link.connecting(dialSocket(address.socketUrl("probe"), link));
+  }
+
+  #newLink(purpose: Purpose, dialled: boolean, address: string, events = this.#events): Link {
     const { identity, admit, clock, scheduler } = this.#options;
+    const channel = purpose === "bulk" ? "bulk" : "control";
     const handshake = new Handshake({
-      ...{ role: dialled ? "dialler" : "listener", channel, own: identity(), secret: this.#secret, admit },
+      ...{ role: dialled ? "dialler" : "listener", purpose, own: identity(), secret: this.#secret, admit },
       challenge: newChallenge(),
       wanted: (peer) => this.#objection(peer, channel, dialled),
     });
     const limits = this.#limits;
-    const events = this.#events;
     const link = new Link(this.#own, {
       ...{ channel, dialled, address, handshake, limits, clock, scheduler, events },
     });
@@ -178,18 +205,13 @@ export class PeerLinks implements Links {
   #objection(identity: PeerIdentity, channel: Channel, dialled: boolean): Refusal | null {
     const peer = this.#peers.get(identity.replica);
     const known = peer !== undefined && peer.identity.nonce === identity.nonce ? peer : null;
-    if (peer !== undefined && known === null && identity.bootCount > peer.identity.bootCount) {
-      const now = this.#options.clock.monotonic();
-      const objection = this.#successors.objection(identity, peer.identity, peer.heardAt(), now);
-      if (objection !== null) return objection;
-    }
     if (channel === "bulk" && known === null) {
       return { code: "no_control", sentence: "a bulk link without a control link" };
     }
     if (dialled && known !== null && known.hasEnough(channel)) {
       return { code: "already_linked", sentence: "there is such a link already" };
     }
-    return null;
+    return known === null ? this.#successors.objection(identity, peer?.heardAt() ?? null) : null;
   }
 
   // ---- what becomes of them ----
@@ -197,10 +219,11 @@ export class PeerLinks implements Links {
   #opened(link: Link, identity: PeerIdentity): void {
     this.#strangers.delete(link);
     const before = this.#peers.get(identity.replica);
-    // The other process is the newer one, and the older one is heard no more: what it has left are dead sockets.
+    // The other process is the newer one, and the older one does not answer: what it has left are dead sockets.
     if (before !== undefined && before.identity.nonce !== identity.nonce) {
       this.#lose(before, "it was restarted");
     }
+    this.#successors.linked(identity);
     let peer = this.#peers.get(identity.replica);
     const isNew = peer === undefined;
     peer ??= new Peer(this.#own, identity);
@@ -291,6 +314,7 @@ export class PeerLinks implements Links {
     this.#cancelBeat = this.#options.scheduler.after(everyMs, () => {
       const now = this.#options.clock.monotonic();
       const judge = now - last < 3 * everyMs;
+      if (!judge) this.#successors.paused();
       for (const link of [...this.#links]) link.keepAlive(now, judge);
       if (!this.#closed) this.#beat(now);
     });

@@ -1,5 +1,7 @@
 // What PeerLinks is made of, and the bounds it keeps.
 import type { Clock, Log, PeerIdentity, Random, Scheduler } from "../replica/ports.ts";
+import type { ReplicaId } from "../raft/mod.ts";
+import type { Process } from "./successors.ts";
 import type { SocketEvents } from "./wire.ts";
 
 export type PeerLinksOptions = {
@@ -14,6 +16,8 @@ export type PeerLinksOptions = {
   readonly random: Random;
   /** Whether a peer that proved the secret may be linked: incarnation, boot count and nonce against what is remembered. */
   readonly admit: (peer: PeerIdentity) => Admission;
+  /** The last process of a replica that is known from before this one began: it may still run. Default: none. */
+  readonly remembered?: (replica: ReplicaId) => Process | null;
   readonly limits?: Partial<LinkLimits>;
 };
 
@@ -37,6 +41,8 @@ export type LinkLimits = {
   readonly handshakeMs: number;
   /** A link over which nothing came for so long is closed; keepalives go out five times as often. Default 5,000 ms. */
   readonly silenceMs: number;
+  /** How long a process that was replaced, as another one says, may take to say that it lives. Default 1,000 ms. */
+  readonly probeMs: number;
   /** Waits between two dials of one address grow from the first to the second, with jitter. Defaults 50 and 2,000 ms. */
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
@@ -54,6 +60,7 @@ export const defaultLimits: LinkLimits = {
   splitBytes: 4 * 2 ** 20,
   handshakeMs: 3_000,
   silenceMs: 5_000,
+  probeMs: 1_000,
   backoffMinMs: 50,
   backoffMaxMs: 2_000,
   graceMs: 500,

@@ -1,6 +1,6 @@
 // Which requests for /v1/peer may become a socket at all, before anything is said over it.
 import { isLoopbackAddress } from "../notation/mod.ts";
-import type { Channel } from "../replica/ports.ts";
+import type { Purpose } from "./handshake-messages.ts";
 
 export type UpgradeRefusal = { readonly code: string; readonly detail: string; response(): Response };
 
@@ -10,9 +10,10 @@ export type UpgradeContext = {
   readonly hasSecret: boolean;
 };
 
-/** The channel that a request names; control unless it says bulk. */
-export function channelOf(request: Request): Channel {
-  return new URL(request.url).searchParams.get("channel") === "bulk" ? "bulk" : "control";
+/** What a request is after; null = nothing that is known. */
+export function purposeOf(request: Request): Purpose | null {
+  const named = new URL(request.url).searchParams.get("channel");
+  return named === "control" || named === "bulk" || named === "probe" ? named : null;
 }
 
 /** null = it may. `address` is the socket's remote end, not what a header says. */
@@ -24,9 +25,8 @@ export function refuseUpgrade(
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return refusal(426, "invalid_request", "this path is for WebSockets between replicas");
   }
-  const channel = new URL(request.url).searchParams.get("channel");
-  if (channel !== "control" && channel !== "bulk") {
-    return refusal(400, "invalid_request", "the channel must be control or bulk");
+  if (purposeOf(request) === null) {
+    return refusal(400, "invalid_request", "the channel must be control, bulk or probe");
   }
   if (!hasSecret && !isLoopbackAddress(address)) {
     return refusal(403, "forbidden", "beyond loopback, links between replicas need --secret");

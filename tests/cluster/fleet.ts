@@ -68,6 +68,12 @@ export class Fleet {
     return this.#make(id, place, flags, env);
   }
 
+  /** A second process of a node, on another folder and in a place of its own; it is the caller's to end. */
+  makeFrom(id: string, data: string): NodeProcess {
+    const [place = { port: 0 }] = this.#places([id]);
+    return new NodeProcess({ ...place, id, data, flags: [...pace, ...(place.flags ?? [])] });
+  }
+
   async start(
     id: string,
     flags: readonly string[] = [],

@@ -92,7 +92,10 @@ describe("data folders that are old or copied", () => {
           what: "the copy knows what it is",
         });
         await twin.kill();
-        assertMatch(await refusal(twin) ?? "", /start 1 of n3.* is alive, and another process shows start 2/);
+        assertMatch(
+          await refusal(twin) ?? "",
+          /n3 runs at http:\/\/.* \(start 1\), and another process shows start 2/,
+        );
         assertEquals(said(twin, 0, /^linked to/), false);
         assertEquals(said(n3, since, /^lost |refuses this node for good/), false);
         // With --rejoin it gives up who it was when it is told, in the same process; but the id has a living owner.

@@ -17,7 +17,7 @@ function identity(name: string, more: Partial<PeerIdentity> = {}): PeerIdentity 
 
 function side(role: "dialler" | "listener", more: Partial<HandshakeOptions> = {}): Handshake {
   return new Handshake({
-    ...{ role, channel: "control", own: identity(role === "dialler" ? "n1~a" : "n2~b"), secret: "s3cret" },
+    ...{ role, purpose: "control", own: identity(role === "dialler" ? "n1~a" : "n2~b"), secret: "s3cret" },
     ...{ challenge: newChallenge(), admit: () => ({ ok: true }), wanted: () => null, ...more },
   });
 }
@@ -168,7 +168,7 @@ describe("a handshake", () => {
   test("another protocol version is named on both sides", () => {
     const listener = side("listener");
     const hello = encodeHandshake({
-      ...{ type: "Hello", hasSecret: true, channel: "control", challenge: newChallenge() },
+      ...{ type: "Hello", hasSecret: true, purpose: "control", challenge: newChallenge() },
       peer: identity("n9"),
     }, 7);
     const step = listener.receive(hello);

@@ -26,11 +26,14 @@ export type TestNode = {
   isUp(replica: ReplicaId): boolean;
   /** Sockets that others dialled and that are open now. */
   accepted(): number;
+  /** Answers no new connection, as a paused process: what connects finds silence. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 };
 
 export type TestNodeOptions =
-  & Partial<Pick<PeerLinksOptions, "secret" | "limits" | "admit">>
+  & Partial<Pick<PeerLinksOptions, "secret" | "limits" | "admit" | "remembered">>
   & { readonly port?: number; readonly identity?: Partial<PeerIdentity> };
 
 let processes = 0;
@@ -59,6 +62,7 @@ export function startNode(replica: ReplicaId, options: TestNodeOptions = {}): Te
     ...{ clock, scheduler, random: Math.random },
     log: (level, message, fields) => log.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
     admit: options.admit ?? (() => ({ ok: true })),
+    remembered: options.remembered ?? (() => null),
     limits: { backoffMinMs: 10, backoffMaxMs: 100, graceMs: 50, ...options.limits },
   });
   links.listen({
@@ -66,12 +70,15 @@ export function startNode(replica: ReplicaId, options: TestNodeOptions = {}): Te
     up: (peer) => (up.add(peer.replica), events.push(`up ${peer.replica}`)),
     down: (peer) => (up.delete(peer.replica), events.push(`down ${peer.replica}`)),
   });
+  let paused = false;
   const server = Bun.serve<PeerSocketData>({
     ...{ hostname: "127.0.0.1", port: options.port ?? 0 },
-    fetch: (request, server) =>
-      new URL(request.url).pathname === "/v1/peer"
+    fetch: (request, server) => {
+      if (paused) return new Promise<Response>(() => {});
+      return new URL(request.url).pathname === "/v1/peer"
         ? links.upgrade(request, server)
-        : new Response("a client's affair"),
+        : new Response("a client's affair");
+    },
     websocket: links.websocket,
   });
   const port = server.port ?? 0;
@@ -80,9 +87,11 @@ export function startNode(replica: ReplicaId, options: TestNodeOptions = {}): Te
     ...{ links, url, port, replica, received, events, log },
     isUp: (peer) => up.has(peer),
     accepted: () => server.pendingWebSockets,
+    pause: () => paused = true,
+    resume: () => paused = false,
     stop: async () => {
       links.close();
-      await server.stop();
+      await server.stop(paused);
     },
   };
 }

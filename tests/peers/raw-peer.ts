@@ -54,7 +54,7 @@ export async function rawPeer(
 ) {
   const socket = await rawSocket(url, channel);
   const handshake = new Handshake({
-    ...{ role: "dialler", channel, own, secret, challenge: newChallenge() },
+    ...{ role: "dialler", purpose: channel, own, secret, challenge: newChallenge() },
     ...{ admit: () => ({ ok: true }), wanted: () => null },
   });
   const sent: Uint8Array<ArrayBuffer>[] = [];
