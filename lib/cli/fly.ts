@@ -1,12 +1,11 @@
 // What fly.io tells a machine about itself, as defaults of our settings: flags and variables of ours go before them.
 import type { Environment } from "./settings.ts";
 
-/** The environment with what can be known on fly.io filled in; unchanged elsewhere. */
-export function withFly(environment: Environment): Environment {
+/** The environment with what can be known on fly.io filled in, for a node on this port; unchanged elsewhere. */
+export function withFly(environment: Environment, port: number): Environment {
   const app = environment["FLY_APP_NAME"] ?? "";
   const machine = environment["FLY_MACHINE_ID"] ?? "";
   if (app === "") return environment;
-  const port = environment["PORT"] || "8080";
   // A machine has no other name that lasts; a volume that arrives under another machine keeps the id on it (defaultId).
   const known: Record<string, string> = {
     HOST: "::",
@@ -14,7 +13,6 @@ export function withFly(environment: Environment): Environment {
     DISCOVER: `dns:${app}.internal:${port}`,
   };
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => (value ?? "") !== ""));
-  if ("PEERS" in given || "JOIN" in given) delete known["DISCOVER"];
   return { ...environment, ...known, ...given };
 }
 

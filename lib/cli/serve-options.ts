@@ -77,7 +77,7 @@ export const serveSettings = {
   discover: {
     flags: "--discover <dns:name[:port]>",
     variables: ["DISCOVER"],
-    help: "find the other nodes by the A and AAAA records of a name",
+    help: "find the other nodes by the A and AAAA records of a name, also when all have moved",
     schema: text(),
   },
   expect: {
@@ -181,7 +181,8 @@ export type ServeOptions =
 
 /** Throws a Failure that says what is wrong with which flag or variable. */
 export function serveOptions(command: Command, given: Environment): ServeOptions {
-  const environment = withFly(given);
+  const { port } = valuesOf({ port: serveSettings.port }, command, given);
+  const environment = withFly(given, port);
   const { discover: named, ...options } = valuesOf(serveSettings, command, environment);
   const discover = named === null ? null : discoveryName(named, options.port);
   if (named !== null && discover === null) {

@@ -2,18 +2,21 @@
 import { assertEquals } from "@std/assert";
 import { describe, test } from "bun:test";
 import { discoveryName } from "../../lib/cli/discovery.ts";
+import { Command } from "commander";
 import { flyId, withFly } from "../../lib/cli/fly.ts";
+import { serveOptions, serveSettings } from "../../lib/cli/serve-options.ts";
+import { declare } from "../../lib/cli/settings.ts";
 
 const machine = { FLY_APP_NAME: "shop", FLY_MACHINE_ID: "148e1", FLY_REGION: "fra" };
 
 describe("fly.io", () => {
   test("elsewhere nothing is changed", () => {
-    assertEquals(withFly({ PORT: "1" }), { PORT: "1" });
+    assertEquals(withFly({ PORT: "1" }, 1), { PORT: "1" });
     assertEquals(flyId({ FLY_MACHINE_ID: "x" }), null);
   });
 
   test("a machine's address, its listeners and its discovery follow from its environment", () => {
-    const { HOST, ADVERTISE, DISCOVER } = withFly({ ...machine, PORT: "9000" });
+    const { HOST, ADVERTISE, DISCOVER } = withFly(machine, 9000);
     assertEquals([HOST, ADVERTISE, DISCOVER], [
       "::",
       "http://148e1.vm.shop.internal:9000",
@@ -23,15 +26,34 @@ describe("fly.io", () => {
   });
 
   test("what people say goes before it", () => {
-    const { HOST, ADVERTISE, DISCOVER } = withFly({
-      ...machine,
-      HOST: "10.0.0.1",
-      JOIN: "http://x:1",
-      ADVERTISE: "",
-    });
-    assertEquals([HOST, ADVERTISE, DISCOVER], ["10.0.0.1", "http://148e1.vm.shop.internal:8080", undefined]);
+    const said = { HOST: "10.0.0.1", DISCOVER: "dns:elsewhere", ADVERTISE: "" };
+    const { HOST, ADVERTISE, DISCOVER } = withFly({ ...machine, ...said }, 8080);
+    assertEquals([HOST, ADVERTISE, DISCOVER], [
+      "10.0.0.1",
+      "http://148e1.vm.shop.internal:8080",
+      "dns:elsewhere",
+    ]);
+  });
+
+  test("a port given as a flag is the one that others are told", () => {
+    const { advertise, discover } = options(["--port", "9100", "--expect", "3"]);
+    assertEquals([advertise, discover?.port], ["http://148e1.vm.shop.internal:9100", 9100]);
+  });
+
+  test("JOIN or PEERS stand beside discovery, so that EXPECT of fly.toml goes with them", () => {
+    for (const further of [{ JOIN: "http://10.0.0.9:8080" }, { PEERS: "148e1=http://10.0.0.9:8080" }]) {
+      const { discover, expect } = options(["--expect", "3"], further);
+      assertEquals([discover?.name, expect], ["shop.internal", 3]);
+    }
   });
 });
+
+/** What a machine on fly.io reads from its command line and its environment. */
+function options(flags: readonly string[], further: Record<string, string> = {}) {
+  const command = declare(new Command(), serveSettings);
+  command.parse(["--open", ...flags], { from: "user" });
+  return serveOptions(command, { ...machine, CLUSTER_SECRET: "known to replicas", ...further });
+}
 
 test("discovery names", () => {
   assertEquals(discoveryName("dns:a.internal", 8080), { name: "a.internal", port: 8080 });
