@@ -1,11 +1,12 @@
 // `coracle serve`: one replica with its disk, its links and its HTTP edge, from the first line of the log to exit 0.
+import type { Resolver } from "node:dns/promises";
 import type { Command } from "commander";
 import type { DirectoryEntry } from "../http/options.ts";
 import { clock, openLog, random, scheduler, word } from "../host/mod.ts";
 import { bunRuntime, createApp, createMetrics, ListenError, startServer } from "../http/mod.ts";
 import { kvStateMachine } from "../kv/mod.ts";
 import { isLoopbackHost } from "../notation/mod.ts";
-import { idOf, type ReplicaId } from "../raft/mod.ts";
+import { idOf, members, type ReplicaId } from "../raft/mod.ts";
 import { PeerLinks } from "../peers/mod.ts";
 import {
   claimIdentity,
@@ -17,9 +18,10 @@ import {
 import type { DurableLog } from "../replica/durable-log.ts";
 import type { Out } from "../replica/options.ts";
 import type { Log } from "../replica/ports.ts";
+import type { ReplicaStatus } from "../replica/api.ts";
 import { Replica } from "../replica/replica.ts";
 import { urlOf } from "./addresses.ts";
-import { startDiscovery } from "./discovery.ts";
+import { type DiscoveryStage, resolverOf, startDiscovery } from "./discovery.ts";
 import { openDisk } from "./disk.ts";
 import { Failure, finalFailure, wrongUsage } from "./failure.ts";
 import { leave } from "./leaving.ts";
@@ -55,15 +57,17 @@ export function addServe(program: Command, end: (code: number) => never): void {
 }
 
 async function serve(options: ServeOptions, log: Log, end: (code: number) => never): Promise<void> {
+  const resolver = resolverOf(process.env["CORACLE_DNS_SERVER"] || null);
   const stop = stopAsked(end);
-  let life = await live(options, log, end, stop);
+  let life = await live(options, resolver, log, end, stop);
   // Where clients and others have it already, also if the port was picked.
-  while (life.again) life = await live({ ...options, port: life.port }, log, end, stop);
+  while (life.again) life = await live({ ...options, port: life.port }, resolver, log, end, stop);
 }
 
 /** One replica from its disk to its end. `again`: its disk says that it is out, and it may enter anew. */
 async function live(
   options: ServeOptions,
+  resolver: Resolver,
   log: Log,
   end: (code: number) => never,
   stop: Promise<string>,
@@ -97,7 +101,10 @@ async function live(
   const replica = new Replica({
     ...{ identity, durableLog, state, links, clock, scheduler, random, space, log, fatal },
     machine: kvStateMachine,
-    expected: joins || discover !== null ? [] : [identity.id, ...peers.map((peer) => peer.id)],
+    // Whom people list forms the cluster; a name beside the list only tells where they are.
+    expected: joins || (discover !== null && options.peers === null)
+      ? []
+      : [identity.id, ...peers.map((peer) => peer.id)],
     membership: {
       ...{ join: joins, discovers: discover !== null, role, removeDeadAfterMs: options.removeDeadAfter },
       about: () => ({ url, region: options.region ?? "", software: version }),
@@ -148,15 +155,13 @@ async function live(
   let stopDiscovery = () => {};
   if (discover !== null) {
     stopDiscovery = startDiscovery({
-      ...{
-        target: discover,
-        expect: joins ? null : expect,
-        servers: process.env["CORACLE_DNS_SERVER"] || null,
-        log,
+      ...{ target: discover, resolver, log },
+      dial: (found, stage) => stage === "outside" ? links.dial(found) : links.dial(found, null),
+      found: (urls) => {
+        if (joins || options.peers !== null) return;
+        replica.discovering(urls === null ? null : expect, urls?.map((found) => links.at(found)));
       },
-      dial: (found) => links.dial(found),
-      allow: (atLeast) => joins || replica.discovering(atLeast),
-      isWanted: () => ["forming", "joining"].includes(replica.status().phase),
+      stage: () => discoveryStage(replica.status()),
     });
   }
   log("info", "serving", {
@@ -260,6 +265,14 @@ function directoryOf(
     directory.set(idOf(replica), entry);
   }
   return directory;
+}
+
+/** A member without a link may have moved, and all may have moved at once: then only the name knows where. */
+function discoveryStage({ phase, replica, configuration, connected }: ReplicaStatus): DiscoveryStage {
+  if (phase === "forming" || phase === "joining") return "outside";
+  const known = new Set([replica, ...connected.map((peer) => peer.replica)]);
+  const all = phase !== "running" || configuration === null ? [] : members(configuration.configuration);
+  return all.every((member) => known.has(member)) ? "settled" : "cut_off";
 }
 
 /** Which process of a replica was seen last, and where, as the disk remembers. */

@@ -18,7 +18,7 @@ export type DialerOptions = {
 
 type Target = {
   readonly address: PeerAddress;
-  /** Only heard of, from a peer or in a request; forgotten when it leads nowhere for long. */
+  /** Only heard of, from a peer, by discovery or in a request; forgotten when it leads nowhere for long. */
   learnt: boolean;
   /** Who answered there last, or is said to be there; null = nobody yet. */
   replica: ReplicaId | null;
@@ -71,6 +71,12 @@ export class Dialer {
     };
     this.#targets.set(address.url, target);
     this.#wake(target, 0);
+  }
+
+  /** Who answered there last, or is said to be there, or "self"; null = nobody, or no such address is known. */
+  at({ url }: PeerAddress): ReplicaId | "self" | null {
+    const target = this.#targets.get(url);
+    return target?.isSelf === true ? "self" : target?.replica ?? null;
   }
 
   /** A link of this dialer, or another, is open. */

@@ -106,6 +106,13 @@ export class PeerLinks implements Links {
     return this.#dialer.troubles();
   }
 
+  /** Which replica has answered at an address, this one included; null = none yet. */
+  at(url: string): ReplicaId | null {
+    const address = peerAddress(url);
+    const found = address === null ? null : this.#dialer.at(address);
+    return found === "self" ? this.#own : found;
+  }
+
   send(to: ReplicaId, message: PeerMessage, channel: Channel): boolean {
     const peer = this.#peers.get(to);
     const link = channel === "bulk" ? peer?.bulk ?? peer?.control : peer?.control;

@@ -36,6 +36,8 @@ export class Formation {
   /** With discovery there is no list: it is who was heard from, and `atLeast` so many (null = nobody may yet). */
   #discovering = false;
   #atLeast: number | null = null;
+  /** Who answered at each address that was found; null = nobody yet. */
+  #behind: readonly (ReplicaId | null)[] = [];
   #saving: FormationSave | null = null;
   /** Connected peers in the order in which they came, and what each said last. */
   readonly #peers = new Map<ReplicaId, Statement | null>();
@@ -67,10 +69,44 @@ export class Formation {
       (this.#expected.length === 0 || this.#stranger() !== null);
   }
 
-  /** Without a list: whoever is found forms the cluster, once there are so many; null = not for now. */
-  discovering(atLeast: number | null): void {
+  /**
+   * Without a list: whoever is found forms the cluster, once there are so many; null = not for now. More than half of all
+   * machines have to be asked for, or two clusters could form: `behind` tells who answered at each address, null = nobody.
+   */
+  discovering(atLeast: number | null, behind: readonly (ReplicaId | null)[] = []): void {
     this.#discovering = true;
     this.#atLeast = atLeast;
+    this.#behind = behind;
+  }
+
+  /** Machines, not addresses: a replica with two of them is one, and those that only wait to be let in are none. */
+  #machines(): { readonly nodes: number; readonly silent: number } {
+    const answered = this.#behind.filter((replica) => replica !== null && !this.#abstains(replica));
+    return {
+      nodes: new Set(answered).size,
+      silent: this.#behind.filter((replica) => replica === null).length,
+    };
+  }
+
+  #abstains(replica: ReplicaId): boolean {
+    const said = this.#peers.get(replica) ?? null;
+    return said !== null && !said.started && said.expected.length === 0;
+  }
+
+  /** So few are expected that two clusters could form: a mistake that waiting does not mend. */
+  get expectsTooFew(): boolean {
+    return this.#atLeast !== null && 2 * this.#atLeast <= this.#machines().nodes;
+  }
+
+  #tooFew(): string | null {
+    const { nodes, silent } = this.#machines();
+    if (this.#atLeast === null || 2 * this.#atLeast > nodes + silent) return null;
+    if (!this.expectsTooFew) {
+      return `${silent} of the addresses found do not answer: together with the ${nodes} nodes that do, ` +
+        `${this.#atLeast} (--expect) would not be more than half`;
+    }
+    return `--expect ${this.#atLeast} is not more than half of the ${nodes} nodes found: two clusters could form. ` +
+      `Give --expect ${Math.floor(nodes / 2) + 1} or more`;
   }
 
   /** It was admitted to a cluster that began with this record. */
@@ -181,6 +217,8 @@ export class Formation {
       const wanted = this.#atLeast === null ? "more" : this.#atLeast;
       return `discovered so far: ${this.#expected.join(", ")}; ${wanted} are needed`;
     }
+    const tooFew = this.#discovering ? this.#tooFew() : null;
+    if (tooFew !== null) return tooFew;
     return this.#contradiction() ?? this.#agree();
   }
 

@@ -12,6 +12,8 @@ const repeatMs = 1000;
 export type FormingOptions = {
   readonly identity: LocalIdentity;
   readonly expected: readonly string[];
+  /** It looks for others only to be let in: it tells those who want to form a cluster that it is none of them. */
+  readonly abstains: boolean;
   readonly links: Links;
   readonly random: Random;
   readonly log: Log;
@@ -46,9 +48,9 @@ export class Forming {
   }
 
   /** Without a list: whoever is found forms the cluster, once there are so many; null = not for now. */
-  discovering(atLeast: number | null): void {
+  discovering(atLeast: number | null, behind: readonly (ReplicaId | null)[]): void {
     if (this.#formation.started || this.#options.identity.setAside !== null) return;
-    this.#formation.discovering(atLeast);
+    this.#formation.discovering(atLeast, behind);
     this.#discovering = true;
     this.advance();
   }
@@ -67,7 +69,8 @@ export class Forming {
   /** With nothing to form a cluster with there is nothing to say, and those who do form one are not to wonder. */
   get #silent(): boolean {
     const { started, record } = this.#formation;
-    return !started && record === null && this.#options.expected.length === 0 && !this.#discovering;
+    const { expected, abstains } = this.#options;
+    return !started && record === null && expected.length === 0 && !this.#discovering && !abstains;
   }
 
   up(peer: ReplicaId): void {
@@ -143,8 +146,9 @@ export class Forming {
   /** One line for each new reason why it does not go on. */
   #explain(): void {
     const waitingFor = this.#formation.waitingFor();
-    if (waitingFor === null || waitingFor === this.#said || this.#silent) return;
+    const { log, abstains } = this.#options;
+    if (waitingFor === null || waitingFor === this.#said || this.#silent || abstains) return;
     this.#said = waitingFor;
-    this.#options.log("info", `forming: ${waitingFor}`);
+    log(this.#formation.expectsTooFew ? "error" : "info", `forming: ${waitingFor}`);
   }
 }

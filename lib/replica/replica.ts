@@ -87,12 +87,10 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
     });
     this.#space = new Space(options.space, limits.reserveBytes, log);
     this.#ticks = new Ticks(clock, scheduler, limits.tickMs, () => this.#guard(() => this.#tick()));
+    const { join = false, discovers = false } = options.membership ?? {};
     this.#forming = new Forming({
-      identity,
-      expected,
-      links,
-      random,
-      log,
+      ...{ identity, expected, links, random, log },
+      abstains: join && discovers,
       guard: this.#guard,
       fail: this.#fail,
       onStarted: () => this.#run(),
@@ -189,9 +187,9 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
     return this.#members.directory(this.#read());
   }
 
-  /** Without a list of nodes: whoever is found forms the cluster, once there are so many; null = not for now. */
-  discovering(atLeast: number | null): void {
-    this.#guard(() => this.#forming.discovering(atLeast));
+  /** Without a list of nodes: whoever is found forms the cluster; see Formation.discovering. */
+  discovering(atLeast: number | null, behind: readonly (ReplicaId | null)[] = []): void {
+    this.#guard(() => this.#forming.discovering(atLeast, behind));
   }
 
   transferLeadership(to: ReplicaId | null): Result<ReplicaId> {

@@ -306,4 +306,31 @@ describe("forming a cluster of whoever is found", () => {
     assertEquals(formation.statement().expected, ["a", "b"]);
     assertEquals(formation.save()?.record, ["a~1", "b~1"]);
   });
+
+  test("machines are counted, not addresses: two of one node are one, who only joins is none, silence is one", () => {
+    const found = (...behind: (string | null)[]) => {
+      const formation = finder();
+      for (const peer of ["b~1", "c~1"]) {
+        formation.peerUp(peer);
+        formation.heard(peer, statement({ expected: ["a", "b", "c"] }));
+      }
+      formation.peerUp("reader~1");
+      formation.heard("reader~1", statement({}));
+      formation.discovering(3, behind);
+      return {
+        forms: formation.save() !== null,
+        why: formation.waitingFor(),
+        wrong: formation.expectsTooFew,
+      };
+    };
+    const all = ["a~1", "b~1", "c~1"];
+    assertEquals(found(...all, ...all, "reader~1", "reader~1").forms, true);
+    assertEquals(found(...all, null, null).forms, true);
+    const unknown = found(...all, null, null, null);
+    assertEquals([unknown.forms, unknown.wrong], [false, false]);
+    assert(unknown.why?.startsWith("3 of the addresses found do not answer"), unknown.why ?? "");
+    const tooMany = found(...all, "d~1", "e~1", "f~1");
+    assertEquals([tooMany.forms, tooMany.wrong], [false, true]);
+    assert(tooMany.why?.includes("not more than half of the 6 nodes found"), tooMany.why ?? "");
+  });
 });
