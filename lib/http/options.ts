@@ -57,7 +57,7 @@ export type AppOptions = {
   readonly maxValueBytes: number;
   /**
    * What a follower does with a write: send it on over its peer link, answer 307 to the leader, or have fly.io's proxy
-   * repeat it there (node ids are machine ids then).
+   * repeat it there (where that proxy brought it, and the leader's URL names a machine of fly.io).
    */
   readonly leaderRouting: "forward" | "redirect" | "fly-replay";
   readonly log: Log;

@@ -1,10 +1,11 @@
 // A write on its way: to the leader's URL where that is wished, else into the replica, and its ending back out.
+import { idOf } from "../raft/mod.ts";
 import type { Outcome } from "../replica/api.ts";
 import type { Exchange } from "./exchange.ts";
 import { refusalProblem, stateHeaders, unknownProblem } from "./ending.ts";
 import { decodeResult, encodeCommand, type KvCommand, type KvResult } from "../kv/mod.ts";
-import { type Checked, type Problem, problem } from "./problem.ts";
-import { leaderOf, type Services } from "./services.ts";
+import { type Checked, type Problem, problem, problemResponse } from "./problem.ts";
+import type { Services } from "./services.ts";
 import { rawTarget } from "./target.ts";
 
 export type Written = { readonly index: number; readonly term: number; readonly result: KvResult };
@@ -37,13 +38,14 @@ const MAX_REPLAY_BYTES = 1_000_000;
 
 /** On a follower, unless it forwards: where the write is to go instead; null = forward it. */
 export function redirectToLeader(services: Services, { request }: Exchange): Response | null {
-  if (services.leaderRouting === "forward") return null;
-  const status = services.glance();
-  const leader = leaderOf(status);
-  if (leader === null || status.leaderId === status.replica) return null;
-  if (services.leaderRouting === "fly-replay") return replay(services, request, leader);
-  const url = services.directory().get(leader)?.url ?? null;
+  const { leaderRouting, glance, directory } = services;
+  if (leaderRouting === "forward") return null;
+  const { leaderId, replica } = glance();
+  if (leaderId === null || leaderId === replica) return null;
+  const known = directory();
+  const url = (known.get(leaderId) ?? known.get(idOf(leaderId)))?.url ?? null;
   if (url === null) return null;
+  if (leaderRouting === "fly-replay") return replay(services, request, url);
   const location = url.replace(/\/+$/, "") + rawTarget(request.url);
   return new Response(null, {
     status: 307,
@@ -51,16 +53,33 @@ export function redirectToLeader(services: Services, { request }: Exchange): Res
   });
 }
 
-/** One replay and no more: what came here by one (fly-replay-src is there then) is forwarded, so that it never circles. */
-function replay(services: Services, request: Request, leader: string): Response | null {
+/**
+ * One replay and no more: what came here by one (fly-replay-src is there then) is forwarded, so that it never circles.
+ * fly.io's proxy acts on the header whatever the status is (its own libraries send 409); should the answer reach a client
+ * after all, it says what is true: nothing was done.
+ */
+function replay(services: Services, request: Request, leaderUrl: string): Response | null {
+  const machine = flyMachine(leaderUrl);
+  if (machine === null || !cameThroughFly(request)) return null;
   if (request.headers.has("fly-replay-src") || request.headers.has("upgrade")) return null;
   const length = request.body === null ? 0 : Number(request.headers.get("content-length") ?? NaN);
   if (!(length <= MAX_REPLAY_BYTES)) return null;
-  const headers = {
+  const detail =
+    "This node does not lead; nothing was done. fly.io's proxy was asked to repeat it at the leader.";
+  return problemResponse(problem("conflict", detail), {
     ...stateHeaders(services, null),
-    "fly-replay": `instance=${leader};state=coracle-leader`,
-  };
-  return new Response(null, { status: 200, headers });
+    "fly-replay": `instance=${machine};state=coracle-leader`,
+  });
+}
+
+/** Machine and node ids differ: a volume keeps its node's id under another machine. */
+function flyMachine(url: string): string | null {
+  return /^([a-z0-9]+)\.vm\.[a-z0-9-]+\.internal$/.exec(URL.parse(url)?.hostname ?? "")?.[1] ?? null;
+}
+
+/** These headers are always set by the proxy; inside the private network nobody would repeat anything. */
+function cameThroughFly({ headers }: Request): boolean {
+  return headers.has("fly-forwarded-port") && headers.has("fly-client-ip");
 }
 
 /** What api.md promises for writes and is not built yet; null = nothing of it is asked for. */

@@ -251,17 +251,6 @@ describe("routes", () => {
     }
   });
 
-  test("fly-replay: a follower has the proxy repeat a small write at the leader, once", async () => {
-    const { request, replica } = testApp({ leaderRouting: "fly-replay" });
-    replica.picture = { role: "follower", leaderId: "n2~b" };
-    const put = (headers: Record<string, string>) =>
-      request("/v1/kv/a", { method: "PUT", body: "x", headers: { "content-length": "1", ...headers } });
-    const replayed = await put({});
-    assertEquals(replayed.headers.get("fly-replay"), "instance=n2;state=coracle-leader");
-    assertEquals((await put({ "fly-replay-src": "instance=n1;state=coracle-leader" })).status, 201);
-    assertEquals((await put({ "content-length": "2000000" })).headers.get("fly-replay"), null);
-  });
-
   test("what api.md names and is not built yet is 501", async () => {
     const { request } = testApp();
     const table = [
