@@ -154,10 +154,8 @@ export class Gossiping {
       return url ? [[replica, url] as const] : [];
     });
     const urls = Object.fromEntries(known);
-    if (
-      known.length < others.length || known.length === 0 ||
-      JSON.stringify(urls) === JSON.stringify(identity.node.urls ?? {})
-    ) return;
+    // Whoever is no member any more is forgotten; a member of whom nothing is known must not keep the others from it.
+    if (known.length === 0 || JSON.stringify(urls) === JSON.stringify(identity.node.urls ?? {})) return;
     this.#savedAt = now;
     this.#saving = true;
     identity.save({ urls }, (error) => {

@@ -251,6 +251,29 @@ describe("members of real clusters", () => {
     });
   }, timeoutMs);
 
+  test("a member that nobody has heard of keeps no other from remembering where the rest is", async () => {
+    await withFleet(async (fleet) => {
+      const [n1, n2, n3] = await fleet.form(3);
+      assert(n1 !== undefined && n2 !== undefined && n3 !== undefined);
+      await n3.kill();
+      for (const node of [n1, n2]) {
+        await node.kill();
+        await node.start();
+      }
+      await fleet.put(n1, "a", "1");
+      const n4 = await joined(fleet, "n4", n2);
+      await fleet.voters(n1, ["n1", "n2", "n3", "n4"]);
+      await eventually(
+        () => n4.logLines.some(({ message }) => message === "remembers where the other members are"),
+        { what: "n4 has written down where the others are" },
+      );
+      await n4.kill();
+      // On another port, and told of nobody.
+      const again = await fleet.start("n4");
+      await again.ready();
+    });
+  }, timeoutMs);
+
   test("--leave-on-exit, an id that is taken, another cluster", async () => {
     await withFleet(async (fleet) => {
       const [n1, n2] = await fleet.form(3);
