@@ -59,13 +59,21 @@ export class Maelstrom {
   /** One line of stdin. */
   receive(line: string): void {
     const message = parseObject(line);
-    const { src, body } = message ?? {};
+    const { src, dest, body } = message ?? {};
     if (typeof src !== "string" || !isObject(body)) {
       return this.#options.host.log("warning", "a line that is no message", { line: line.slice(0, 200) });
     }
     if (body["type"] === "init") this.#init(src, body);
     else if (this.#node !== null) this.#node.receive(src, body);
-    else this.#options.host.log("warning", "a message before init", { src });
+    else if (typeof dest === "string" && body["in_reply_to"] === undefined && !isWire(body)) {
+      const text = "this node was not told yet who it is (init)";
+      const code = maelstromErrors.temporarilyUnavailable;
+      this.#write(dest, src, { type: "error", in_reply_to: body["msg_id"], code, text });
+    } else this.#options.host.log("warning", "a message before init", { src });
+  }
+
+  #write(src: string, dest: string, body: JsonObject): void {
+    this.#options.write(JSON.stringify({ src, dest, body }));
   }
 
   #init(src: string, body: JsonObject): void {
@@ -127,8 +135,14 @@ class Node {
 
   #carryOut(body: JsonObject): Ending | Promise<Ending> {
     const { type, key, value, from, to } = body;
-    const fields = { read: [key], write: [key, value], cas: [key, from, to] }[String(type)];
-    if (fields === undefined) return refused("notSupported", `no operation "${type}"`);
+    // Types are strangers' words: "__proto__" is one, too.
+    const operations = new Map<unknown, readonly unknown[]>(
+      [["read", [key]], ["write", [key, value]], ["cas", [key, from, to]]],
+    );
+    const fields = operations.get(type);
+    if (fields === undefined) {
+      return refused("notSupported", `no operation ${JSON.stringify(type) ?? "named"}`);
+    }
     if (fields.includes(undefined)) return refused("malformed", `"${type}" lacks a field`);
     const at = bytesOf(key);
     if (type === "read") return this.#read(at);

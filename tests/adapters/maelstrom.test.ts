@@ -59,6 +59,15 @@ describe("maelstrom", () => {
         assertEquals(await outcome(node, { ...created, from: 2, to: 3 }), "cas_ok");
         assertEquals(await outcome(node, { type: "append", key, value: 1 }), 10);
         assertEquals(await outcome(node, { type: "write", key }), 12);
+        // Names that every JavaScript object has.
+        for (const type of ["__proto__", "constructor", "toString", "hasOwnProperty", ["read"], null]) {
+          assertEquals(await outcome(node, { type, key, value: 1 }), 10);
+        }
+        assertEquals(
+          await outcome(node, { type: "write", key: "__proto__", value: { constructor: 1 } }),
+          "write_ok",
+        );
+        assertEquals(await outcome(node, { type: "read", key: "__proto__" }), { constructor: 1 });
       }
     });
   });
