@@ -4,7 +4,10 @@ import { Datacenter } from "../adapters/mod.ts";
 import { adapterHost, declareLogLevel } from "./adapter-host.ts";
 import { wrongUsage } from "./failure.ts";
 
-const idPattern = /^[0-9A-Fa-f]{4}$/;
+/** FFFF is everybody. */
+const idPattern = /^(?!FFFF$)[0-9A-F]{4}$/i;
+/** After so long without a simulator at its port, its run is over. */
+const goneMs = 3_000;
 
 /** How the simulator calls whatever executable it was given: a port, then ids of four hex digits. */
 export function isSimulatorCall(argv: readonly string[]): boolean {
@@ -19,21 +22,42 @@ export function addDatacenter(program: Command, end: (code: number) => never): v
     .argument("[others...]", "the other replicas");
   declareLogLevel(command).action(async (port: string, id: string, others: string[]) => {
     if (!isSimulatorCall([port, id, ...others])) {
-      throw wrongUsage("expected a port, then ids of four hex digits");
+      throw wrongUsage("expected a port, then ids of four hex digits (FFFF is none: it means everybody)");
     }
     if (new Set([id, ...others]).size !== others.length + 1) throw wrongUsage("an id stands there twice");
     const host = adapterHost(command, end);
+    let refusedSince: number | null = null;
+    const trouble = (error: unknown) => {
+      if (!(error instanceof Error && "code" in error && error.code === "ECONNREFUSED")) {
+        return host.log("warning", "the socket", { error: String(error) });
+      }
+      const now = host.clock.monotonic();
+      refusedSince ??= now;
+      if (now - refusedSince < goneMs) return;
+      host.log("info", `no simulator at port ${port} for ${goneMs} ms: its run is over`);
+      end(0);
+    };
     const socket = await Bun.udpSocket({
       hostname: "127.0.0.1",
       port: 0,
       socket: {
-        data: (_socket, bytes) => datacenter.receive(bytes.toString("utf8")),
-        // A simulator that is gone (ECONNREFUSED) will end this process.
-        error: (_socket, error) => host.log("warning", "the socket", { error: String(error) }),
+        data: (_socket, bytes) => {
+          refusedSince = null;
+          datacenter.receive(bytes.toString("utf8"));
+        },
+        // The runtime's types name a socket before it, the runtime gives the error alone.
+        error: (...given: unknown[]) => trouble(given.at(-1)),
       },
     });
     const send = (datagram: string) => {
-      if (!socket.send(datagram, Number(port), "127.0.0.1")) host.log("warning", "a datagram was not taken");
+      try {
+        if (!socket.send(datagram, Number(port), "127.0.0.1")) {
+          host.log("warning", "a datagram was not taken");
+        }
+      } catch (error) {
+        // What came of an earlier datagram is told by the next one; either is only lost.
+        trouble(error);
+      }
     };
     const datacenter = new Datacenter({ host, id, others, send });
     datacenter.start();

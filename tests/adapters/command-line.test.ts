@@ -47,6 +47,14 @@ describe("the adapters' command lines", () => {
     assertEquals(await helloOf((port) => [...coracleCommand(), "datacenter", String(port), "00A1"]), hello);
   });
 
+  test("a replica whose simulator is gone ends by itself", async () => {
+    const socket = await Bun.udpSocket({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const { port } = socket;
+    socket.close();
+    const { code, stdout } = await runCoracle(["datacenter", String(port), "00A1", "0001", "0002"]);
+    assertEquals([code, stdout], [0, ""]);
+  });
+
   test("examples/3700kvstore starts the replica in its own place", async () => {
     await using folder = await tempFolder("3700");
     const coracle = join(folder.path, "coracle");
@@ -61,18 +69,30 @@ describe("the adapters' command lines", () => {
 
   test("what cannot be meant is said in one line", async () => {
     for (
-      const args of [["datacenter", "x", "0000"], ["datacenter", "9000", "000"], [
-        "datacenter",
-        "9000",
-        "0001",
-        "0001",
-      ]]
+      const args of [
+        ["datacenter", "x", "0000"],
+        ["datacenter", "9000", "000"],
+        ["datacenter", "9000", "0001", "0001"],
+        ["datacenter", "9000", "FFFF", "0001"],
+      ]
     ) {
       const { code, stdout, stderr } = await runCoracle(args);
       assertEquals([code, stdout], [2, ""]);
       assert(/^coracle: .*\n$/.test(stderr), stderr);
     }
     assertEquals((await runCoracle(["maelstrom", "--log-level", "loud"], { stdin: "" })).code, 2);
+  });
+
+  test("maelstrom answers what comes before init with an error", async () => {
+    const stdin = JSON.stringify({ src: "c1", dest: "n1", body: { type: "read", msg_id: 7, key: 1 } }) + "\n";
+    const { code, stdout } = await runCoracle(["maelstrom"], { stdin });
+    assertEquals(code, 0);
+    const { src, dest, body: { text, ...body } } = JSON.parse(stdout);
+    assertEquals({ src, dest, body }, {
+      ...{ src: "n1", dest: "c1" },
+      body: { type: "error", in_reply_to: 7, code: 11 },
+    });
+    assert(text.includes("init"), text);
   });
 
   test("maelstrom ends with its stdin, and says nothing of noise on stdout", async () => {
