@@ -1,12 +1,16 @@
-// `npm run datacenter -- [--scenario N] [--times K] [--seed S]`: the seventeen scenarios of the course simulator at full
-// length, K times, as a table; exit 1 when a run fails or a replica did worse than it should.
+// `npm run datacenter -- [--virtual] [--scenario N] [--times K] [--seed S]`: the seventeen scenarios of the course simulator
+// at full length, K times, with real processes or in virtual time, as a table; exit 1 when a run fails or a replica did
+// worse than it should.
 import { parseArgs } from "node:util";
 import { scenarios } from "../tests/adapters/datacenter-scenarios.ts";
-import { type Report, runScenario } from "../tests/adapters/datacenter-simulator.ts";
+import type { Report } from "../tests/adapters/datacenter-judge.ts";
+import { runScenario } from "../tests/adapters/datacenter-simulator.ts";
+import { runVirtually } from "../tests/adapters/datacenter-virtual.ts";
 
 const { values } = parseArgs({
   options: {
     scenario: { type: "string" },
+    virtual: { type: "boolean", default: false },
     times: { type: "string", default: "1" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
     verbose: { type: "boolean", default: false },
@@ -36,11 +40,15 @@ console.log(`seed ${values.seed}\n${line(titles)}`);
 let bad = 0;
 for (let time = 0; time < Number(values.times); time++) {
   for (const { scenario, number } of chosen) {
-    const report = await runScenario(scenario, { seed: Number(values.seed) + time * 100 + number });
+    const seed = Number(values.seed) + time * 100 + number;
+    const report = values.virtual
+      ? await runVirtually(scenario, seed)
+      : await runScenario(scenario, { seed });
     console.log(line(row(number, report)));
     if (values.verbose) console.log(report.byType, report.leaders, report.clients.duplicateReplies);
-    for (const said of [...report.errors, ...report.complaints]) console.log(`    ${said}`);
-    if (report.errors.length + report.complaints.length > 0) bad++;
+    const said = [...report.errors, ...report.complaints, ...report.slow];
+    for (const each of said) console.log(`    ${each}`);
+    if (said.length > 0) bad++;
   }
 }
 console.log(bad === 0 ? "all passed" : `${bad} runs did not pass`);

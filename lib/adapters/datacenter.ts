@@ -29,6 +29,8 @@ const silenceMs = 2000;
 const maxEntryBytes = 48_000;
 /** How often clients that wait are looked at, ms. */
 const holdMs = 5;
+/** So many of them go on at a time: when a partition ends, a hundred of them at once would wait for each other at the leader. */
+const maxReleased = 2;
 /** Clients do not give up, so neither do we. */
 const patienceMs = 3_600_000;
 /** A get that finds neither lease nor majority asks again who leads. */
@@ -165,10 +167,17 @@ export class Datacenter {
     this.#held = [];
     const { role, leaderId } = this.#replica.status();
     const heardAt = this.#heardAt(leaderId);
+    let released = 0;
     for (const { request, since } of held) {
-      if (role === "leader") this.#route(request);
-      else if (heardAt !== null && heardAt > since) this.#reply(request, { type: "redirect" });
-      else this.#hold(request, since);
+      const leads = role === "leader";
+      const mayGo = leads || (heardAt !== null && heardAt > since);
+      if (!mayGo || released === maxReleased) {
+        this.#hold(request, since);
+        continue;
+      }
+      released++;
+      if (leads) this.#route(request);
+      else this.#reply(request, { type: "redirect" });
     }
   }
 

@@ -4,7 +4,16 @@ import type { Subprocess } from "bun";
 import { cleanEnvironment, coracleCommand } from "../support/coracle.ts";
 import { eventually } from "../support/eventually.ts";
 import { seededRandom } from "../support/random.ts";
-import { type ClientCounts, clientIds, Clients, type Message } from "./datacenter-clients.ts";
+import { clientIds, Clients, type Message } from "./datacenter-clients.ts";
+import {
+  anybody,
+  idPattern,
+  judge,
+  maxDatagram,
+  maxMessages,
+  replicaIds,
+  type Report,
+} from "./datacenter-judge.ts";
 import type { EventType, Scenario } from "./datacenter-scenarios.ts";
 
 export type RunOptions = {
@@ -20,24 +29,6 @@ export type RunOptions = {
   readonly patient?: boolean;
 };
 
-export type Report = {
-  readonly scenario: Scenario;
-  readonly messages: number;
-  readonly dropped: number;
-  /** By type of message. */
-  readonly byType: Readonly<Record<string, number>>;
-  readonly leaders: readonly string[];
-  readonly clients: ClientCounts;
-  readonly unanswered: { readonly gets: number; readonly puts: number };
-  /** As the simulator counts, each message to a client on its own; and whole requests with their redirects. ms. */
-  readonly medianMs: number;
-  readonly medianRequestMs: number;
-  /** What fails a run. */
-  readonly errors: readonly string[];
-  /** What a good replica would have done better. */
-  readonly complaints: readonly string[];
-};
-
 type Replica = {
   readonly id: string;
   readonly process: Subprocess<"ignore", "pipe", "pipe">;
@@ -46,11 +37,6 @@ type Replica = {
   killed: boolean;
 };
 
-const anybody = "FFFF";
-const replicaIds = ["0000", "0001", "0002", "0003", "0004"];
-const idPattern = /^[0-9A-F]{4}$/;
-const maxDatagram = 65_507;
-const maxMessages = 20_000;
 /** A timer that is later than this was kept from running, ms. */
 const maxLateMs = 10;
 
@@ -161,7 +147,13 @@ class Simulation {
         : [];
     }));
     this.#errors.push(...errorsSaid.flat());
-    return this.#report();
+    const tally = {
+      scenario: this.#scenario,
+      messages: this.#messages,
+      dropped: this.#dropped,
+      byType: this.#byType,
+    };
+    return judge({ ...tally, leaders: this.#leaders }, this.#clients, this.#errors);
   }
 
   close(): void {
@@ -170,30 +162,6 @@ class Simulation {
       running.delete(process);
     }
     this.#socket?.close();
-  }
-
-  #report(): Report {
-    const { counts: clients, unanswered } = this.#clients;
-    const { drops } = this.#scenario;
-    const errors = [...this.#errors, ...clients.wrong];
-    if (unanswered.gets * 2 > clients.gets) errors.push(`${unanswered.gets} gets are unanswered`);
-    if (unanswered.puts * 2 > clients.puts) errors.push(`${unanswered.puts} puts are unanswered`);
-    if (this.#messages > maxMessages) errors.push(`more than ${maxMessages} messages`);
-    const [medianMs, medianRequestMs] = [median(clients.latencies), median(clients.requestLatencies)];
-    const bound = drops > 0 ? 4500 : 4000;
-    const changes = Math.max(0, this.#leaders.length - 1);
-    const complaints = [
-      ...(this.#messages >= bound ? [`${this.#messages} messages between replicas, not under ${bound}`] : []),
-      ...(clients.fails > changes ? [`${clients.fails} failures in ${changes} leader changes`] : []),
-      ...(clients.duplicates > 2
-        ? [`${clients.duplicates} duplicates: ${clients.duplicateReplies.join("; ")}`]
-        : []),
-      ...(medianMs >= 5 ? [`median latency ${medianMs.toFixed(2)} ms`] : []),
-    ];
-    return {
-      ...{ scenario: this.#scenario, messages: this.#messages, dropped: this.#dropped, byType: this.#byType },
-      ...{ leaders: this.#leaders, clients, unanswered, medianMs, medianRequestMs, errors, complaints },
-    };
   }
 
   #start(id: string, port: number): void {
@@ -306,8 +274,4 @@ class Simulation {
   #error(what: string): void {
     this.#errors.push(what);
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }

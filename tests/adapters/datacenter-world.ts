@@ -2,6 +2,7 @@
 // swallow it; replicas die and are cut off when the story says so.
 import { Datacenter, type Host } from "../../lib/adapters/mod.ts";
 import { seededRandom } from "../support/random.ts";
+import { replicaIds } from "./datacenter-judge.ts";
 
 export type Datagram = { readonly [field: string]: unknown } & {
   readonly src: string;
@@ -11,7 +12,9 @@ export type Datagram = { readonly [field: string]: unknown } & {
 
 type Task = { readonly at: number; readonly order: number; readonly owner: string; readonly run: () => void };
 
-export const worldIds = ["0000", "0001", "0002", "0003", "0004"];
+export const worldIds = replicaIds;
+/** Owner of what happens whoever lives. */
+const nobody = "";
 
 export class DatacenterWorld {
   now = 0;
@@ -21,6 +24,8 @@ export class DatacenterWorld {
   readonly sent: { readonly at: number; readonly size: number; readonly datagram: Datagram }[] = [];
   /** False: the datagram is lost. */
   carries: (datagram: Datagram) => boolean = () => true;
+  /** Hears of everything that is sent to clients. */
+  onReply: (datagram: Datagram) => void = () => {};
   readonly #replicas = new Map<string, Datacenter>();
   readonly #logged: string[] = [];
   #tasks: Task[] = [];
@@ -49,6 +54,11 @@ export class DatacenterWorld {
     this.#replicas.delete(id);
   }
 
+  /** Something that happens in the world, whoever lives. */
+  later(ms: number, run: () => void): void {
+    this.#schedule(nobody, ms, run);
+  }
+
   /** A request of a client, right now. */
   ask(dst: string, request: { readonly [field: string]: unknown }, src = "0015"): void {
     this.#replicas.get(dst)?.receive(JSON.stringify({ src, dst, leader: "FFFF", ...request }));
@@ -67,7 +77,7 @@ export class DatacenterWorld {
       if (next === undefined || next.at > end) break;
       this.#tasks.shift();
       this.now = Math.max(this.now, next.at);
-      if (this.#replicas.has(next.owner)) next.run();
+      if (next.owner === nobody || this.#replicas.has(next.owner)) next.run();
     }
     this.now = end;
     if (this.#logged.length > 0) throw new Error(this.#logged.join("\n"));
@@ -124,7 +134,10 @@ export class DatacenterWorld {
     if (worldIds.includes(dst)) {
       this.sent.push({ at: this.now, size: new TextEncoder().encode(text).byteLength, datagram });
       if (this.carries(datagram)) this.#schedule(dst, 0.1, () => this.#replicas.get(dst)?.receive(text));
-    } else if (this.carries(datagram)) this.replies.push(datagram);
+    } else if (this.carries(datagram)) {
+      this.replies.push(datagram);
+      this.onReply(datagram);
+    }
   }
 }
 

@@ -1,10 +1,11 @@
-// The traps of the course simulator's protocol, each as a story in virtual time; then a few of its scenarios, shortened,
-// with real processes over UDP. All seventeen at full length: `npm run datacenter`.
+// The traps of the course simulator's protocol, each as a story in virtual time; then its scenarios in virtual time, and
+// a few of them, shortened, with real processes over UDP. Many times and at full length: `npm run datacenter`.
 import { assert, assertEquals } from "@std/assert";
 import { describe, test } from "bun:test";
 import { printedSeed } from "../support/random.ts";
 import { scenarios } from "./datacenter-scenarios.ts";
 import { runScenario } from "./datacenter-simulator.ts";
+import { runVirtually } from "./datacenter-virtual.ts";
 import { DatacenterWorld, type Datagram, worldIds } from "./datacenter-world.ts";
 
 const put = (MID: string, key: string, value: string) => ({ type: "put", MID, key, value });
@@ -169,6 +170,30 @@ describe("datacenter, trap by trap", () => {
   });
 });
 
+describe("datacenter, all scenarios in virtual time", () => {
+  test(
+    "as many as ten seconds take: nothing wrong, no failure, at most two duplicates, within all bounds",
+    async () => {
+      const seed = printedSeed("datacenter, virtual");
+      const began = performance.now();
+      let runs = 0;
+      for (; runs < scenarios.length && performance.now() - began < 10_000; runs++) {
+        const number = (seed + runs) % scenarios.length + 1;
+        const scenario = scenarios[number - 1];
+        assert(scenario !== undefined);
+        const { errors, complaints, slow, clients } = await runVirtually(scenario, seed + number);
+        // Again: npm run datacenter -- --virtual --scenario NUMBER --seed SEED
+        const what = `scenario ${number}, ${scenario.name}`;
+        assertEquals({ errors, complaints, slow, fails: clients.fails }, noComplaint, what);
+      }
+      console.log(`datacenter, virtual: ${runs} of ${scenarios.length} scenarios`);
+    },
+    60_000,
+  );
+});
+
+const noComplaint = { errors: [], complaints: [], slow: [], fails: 0 };
+
 describe("datacenter, real processes", () => {
   test("shortened scenarios pass: quiet, losses and a dead leader, a hard partition", async () => {
     const seed = printedSeed("datacenter");
@@ -180,10 +205,9 @@ describe("datacenter, real processes", () => {
     const reports = await Promise.all(
       chosen.map((scenario, at) => runScenario(scenario, { seed: seed + at, ...timing })),
     );
-    for (const { scenario, errors, clients, messages, unanswered } of reports) {
-      assertEquals(errors, [], scenario.name);
-      assertEquals(clients.fails, 0, scenario.name);
-      assert(clients.duplicates <= 2, `${scenario.name}: ${clients.duplicates} duplicates`);
+    for (const { scenario, errors, complaints, clients, messages, unanswered } of reports) {
+      // Not how slow it was: this machine does other things, too.
+      assertEquals({ errors, complaints, slow: [], fails: clients.fails }, noComplaint, scenario.name);
       assert(messages < 2000, `${scenario.name}: ${messages} messages`);
       // What a dead leader had in its hands may stay unanswered, nothing else.
       const hands = scenario.events.some(([, type]) => type === "kill_leader") ? 5 : 0;
