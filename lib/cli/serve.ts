@@ -259,8 +259,10 @@ function directoryOf(
 ): Map<string, DirectoryEntry> {
   const listed = peers.map(({ id, url }) => [id, { url, region: null, version: null }] as const);
   const directory = new Map<string, DirectoryEntry>(listed);
-  for (const { replica, url, region, version, ageMs } of known) {
-    const entry = { url: url || null, region: region || null, version, ageMs };
+  for (const { replica, url, region, version, ageMs, unreachableFrom } of known) {
+    const said = ageMs === null ? {} : { ageMs };
+    const names = { url: url || directory.get(idOf(replica))?.url || null, region: region || null };
+    const entry = { ...names, ...said, version: version || null, unreachableFrom: unreachableFrom.map(idOf) };
     directory.set(replica, entry);
     directory.set(idOf(replica), entry);
   }

@@ -74,6 +74,7 @@ export const ClusterBody = v.looseObject({
     leaving: v.optional(v.boolean()),
     /** With lastContactMs null: for how long the node that answers has been looking. */
     watchedMs: v.optional(v.number()),
+    unreachableFrom: v.optional(v.array(v.string())),
   })),
   /** Changes that people asked for and that are not over; only on the leader. */
   changes: v.optional(v.array(v.looseObject({ what: v.string(), begun: v.boolean(), why: v.string() }))),

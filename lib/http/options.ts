@@ -20,6 +20,8 @@ export type DirectoryEntry = {
   readonly version: string | null;
   /** How long ago it said something new; absent where gossip knows nothing of it. */
   readonly ageMs?: number;
+  /** Ids of members that said lately that they have no link to it. */
+  readonly unreachableFrom?: readonly string[];
 };
 
 /** Messages between replicas, counted since the start of the process. */

@@ -73,7 +73,10 @@ export type DirectoryEntry = {
   readonly url: string;
   readonly region: string;
   readonly version: string;
-  readonly ageMs: number;
+  /** null = it said nothing, others name it. */
+  readonly ageMs: number | null;
+  /** Members that said lately that they have no link to it. */
+  readonly unreachableFrom: readonly ReplicaId[];
 };
 
 export type Phase =

@@ -17,13 +17,15 @@ export type GossipingOptions = {
   readonly about: () => { readonly url: string; readonly region: string; readonly software: string };
 };
 
-/** What is known of a member; `heardAt` in ms of the caller's clock. */
+/** What is known of a member; `heardAt` in ms of the caller's clock, −Infinity = it said nothing of itself. */
 export type DirectoryItem = {
   readonly replica: ReplicaId;
   readonly url: string;
   readonly region: string;
   readonly software: string;
   readonly heardAt: number;
+  /** Members that said lately that they have no link to it. */
+  readonly unreachableFrom: readonly ReplicaId[];
 };
 
 const sayMs = 1000;
@@ -32,6 +34,8 @@ const refreshMs = 10_000;
 const dialMs = 500;
 const saveMs = 5000;
 const maxUnreachable = 16;
+/** What somebody said of others is worth nothing any more: statements are repeated, so that one who lives said something since. */
+const forgottenMs = 3 * refreshMs;
 
 export class Gossiping {
   readonly #options: GossipingOptions;
@@ -66,14 +70,26 @@ export class Gossiping {
     if (leaderId !== null) this.#gossip.led({ term, leaderId });
   }
 
-  directory(): readonly DirectoryItem[] {
-    return this.#gossip.directory().map(({ news, heardAt }: Known) => ({
-      replica: news.replica,
-      url: news.url,
-      region: news.region,
-      software: news.software,
-      heardAt,
-    }));
+  directory(now: number): readonly DirectoryItem[] {
+    const known = this.#gossip.directory();
+    const unreachable = new Map<ReplicaId, ReplicaId[]>();
+    for (const { news, heardAt } of known) {
+      if (now - heardAt > forgottenMs) continue;
+      for (const replica of news.unreachable) {
+        unreachable.set(replica, [...unreachable.get(replica) ?? [], news.replica]);
+      }
+    }
+    const silent = [...unreachable.keys()].filter((replica) => this.#gossip.about(replica) === null);
+    return [
+      ...known.map(({ news: { replica, url, region, software }, heardAt }: Known) => ({
+        ...{ replica, url, region, software, heardAt },
+        unreachableFrom: unreachable.get(replica) ?? [],
+      })),
+      ...silent.map((replica) => ({
+        ...{ replica, url: "", region: "", software: "", heardAt: -Infinity },
+        unreachableFrom: unreachable.get(replica) ?? [],
+      })),
+    ];
   }
 
   receive(from: ReplicaId, payload: Uint8Array, now: number): void {

@@ -102,9 +102,9 @@ export class Members {
   }
 
   directory(now: number): readonly DirectoryEntry[] {
-    return this.#gossiping.directory().map(({ replica, url, region, software, heardAt }) => ({
-      ...{ replica, url, region, version: software },
-      ageMs: Math.max(0, now - heardAt),
+    return this.#gossiping.directory(now).map(({ software, heardAt, ...item }) => ({
+      ...{ ...item, version: software },
+      ageMs: heardAt === -Infinity ? null : Math.max(0, now - heardAt),
     }));
   }
 

@@ -21,6 +21,8 @@ export type View = {
     readonly url: string | null;
     readonly incarnation: string;
     readonly lastContactMs: number | null;
+    readonly gossipAgeMs?: number;
+    readonly unreachableFrom?: readonly string[];
   }[];
   readonly node?: { readonly phase: string; readonly waitingFor?: string };
 };

@@ -263,6 +263,14 @@ describe("members of real clusters", () => {
       await fleet.put(n1, "a", "1");
       const n4 = await joined(fleet, "n4", n2);
       await fleet.voters(n1, ["n1", "n2", "n3", "n4"]);
+      // Nobody heard n3 say anything, and everybody tells everybody that it is not there.
+      await eventually(async () => {
+        const { members } = await fleet.view(n4);
+        const of = (id: string) => members.find((member) => member.id === id);
+        assertEquals([...of("n3")?.unreachableFrom ?? []].sort(), ["n1", "n2", "n4"]);
+        assertEquals([of("n1")?.unreachableFrom, of("n3")?.gossipAgeMs], [[], undefined]);
+        return (of("n1")?.gossipAgeMs ?? Infinity) < 15_000;
+      }, { what: "n4 knows from whom n3 is unreachable" });
       await eventually(
         () => n4.logLines.some(({ message }) => message === "remembers where the other members are"),
         { what: "n4 has written down where the others are" },

@@ -97,6 +97,7 @@ function memberJson(
       : {},
     version: self ? node.version : link?.version ?? known?.version ?? contact?.version ?? null,
     ...known?.ageMs === undefined || self ? {} : { gossipAgeMs: Math.round(known.ageMs) },
+    ...known?.unreachableFrom === undefined ? {} : { unreachableFrom: known.unreachableFrom },
     ...bringUp === undefined || bringUp.caughtUp ? {} : { bringUp: bringUpSentence(bringUp) },
   };
 }
