@@ -9,6 +9,7 @@ export function withFly(environment: Environment, port: number): Environment {
   // A machine has no other name that lasts; a volume that arrives under another machine keeps the id on it (defaultId).
   const known: Record<string, string> = {
     HOST: "::",
+    METRICS_HOST: "::",
     ...machine === "" ? {} : { ADVERTISE: `http://${machine}.vm.${app}.internal:${port}` },
     DISCOVER: `dns:${app}.internal:${port}`,
   };

@@ -135,6 +135,18 @@ export const serveSettings = {
     help: "what a follower does with a write: forward, redirect, or fly-replay (default: forward)",
     schema: oneOf(["forward", "redirect", "fly-replay"], "forward"),
   },
+  metricsHost: {
+    flags: "--metrics-host <address>",
+    variables: ["METRICS_HOST"],
+    help: "address of --metrics-port (default: 127.0.0.1)",
+    schema: textOr("127.0.0.1"),
+  },
+  metricsPort: {
+    flags: "--metrics-port <number>",
+    variables: ["METRICS_PORT"],
+    help: "a second port with GET /metrics and nothing else, without a token: keep it private",
+    schema: wholeNumberOrNone(0, 65535),
+  },
   rejoin: {
     flags: "--rejoin",
     variables: [],

@@ -3,7 +3,14 @@ import type { Resolver } from "node:dns/promises";
 import type { Command } from "commander";
 import type { DirectoryEntry } from "../http/options.ts";
 import { clock, openLog, random, scheduler, word } from "../host/mod.ts";
-import { bunRuntime, createApp, createMetrics, ListenError, startServer } from "../http/mod.ts";
+import {
+  bunRuntime,
+  createApp,
+  createMetrics,
+  ListenError,
+  startMetricsServer,
+  startServer,
+} from "../http/mod.ts";
 import { kvStateMachine } from "../kv/mod.ts";
 import { isLoopbackHost } from "../notation/mod.ts";
 import { idOf, members, type ReplicaId } from "../raft/mod.ts";
@@ -149,6 +156,7 @@ async function live(
     })
   );
   url = ownUrl(options, identity.id) ?? urlOf(options.host, server.port);
+  const metricsServer = listenForMetrics(options, app);
   replica.start();
   for (const peer of peers) links.dial(peer.url);
   for (const member of options.join) links.dial(member);
@@ -173,6 +181,7 @@ async function live(
     incarnation: identity.node.incarnation,
     start: identity.bootCount,
     version,
+    ...metricsServer === null ? {} : { metrics: urlOf(options.metricsHost, metricsServer.port) },
   });
 
   const ending = await Promise.race([stop, out.promise]);
@@ -190,7 +199,7 @@ async function live(
   // answers whatever comes with 503.
   await replica.stop(replicaStopMs);
   links.close();
-  await server.stop(serverStopMs);
+  await Promise.all([server.stop(serverStopMs), metricsServer?.stop()]);
   clearTimeout(patience);
   log("info", "stopped", { id: identity.id });
   if (told?.why === "taken") throw finalFailure(told.sentence);
@@ -290,6 +299,14 @@ function claim(options: ClaimOptions): Promise<LocalIdentity> {
       else reject(new Failure(claimed.message));
     });
   });
+}
+
+function listenForMetrics(
+  { metricsHost, metricsPort, token }: ServeOptions,
+  app: ReturnType<typeof createApp>,
+) {
+  if (metricsPort === null) return null;
+  return listen(() => startMetricsServer({ host: metricsHost, port: metricsPort, app, tokens: token }));
 }
 
 function listen<Server>(start: () => Server): Server {

@@ -3,4 +3,4 @@ export { createApp } from "./app.ts";
 export { createMetrics, type Metrics } from "./metrics.ts";
 export type { AppOptions, DirectoryEntry, NodeInfo, RequestBindings, Runtime, Traffic } from "./options.ts";
 export { bunRuntime, ListenError, PEER_PATH, type PeerUpgrade, type RunningServer } from "./server.ts";
-export { type ServerOptions, startServer } from "./server.ts";
+export { type ServerOptions, startMetricsServer, startServer } from "./server.ts";

@@ -3,6 +3,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Server, WebSocketHandler } from "bun";
 import { isLoopbackAddress } from "../notation/mod.ts";
 import type { Log } from "../replica/ports.ts";
+import { metricsOnly } from "./metrics-port.ts";
 import type { RequestBindings, Runtime } from "./options.ts";
 import { problem, problemResponse } from "./problem.ts";
 import { rawPath } from "./target.ts";
@@ -124,8 +125,8 @@ function listen<Data>(
   answer: (request: Request, server: Server<Data>) => Response | Promise<Response> | undefined,
   onError: (error: Error) => Response,
 ): Server<Data> {
-  try {
-    return Bun.serve<Data>({
+  return listening(host, port, "--port", "--host", () =>
+    Bun.serve<Data>({
       hostname: host,
       port,
       idleTimeout: IDLE_TIMEOUT_SECONDS,
@@ -133,23 +134,59 @@ function listen<Data>(
       fetch: answer,
       error: onError,
       websocket: links?.websocket ?? { message: (socket) => socket.close() },
-    });
+    }));
+}
+
+export type MetricsServer = { readonly port: number; stop(): Promise<void> };
+
+/** Listens with nothing but /metrics, without a token; port 0 picks a free one. Throws a ListenError when it cannot. */
+export function startMetricsServer(
+  { host, port, app, tokens }: Pick<ServerOptions<never>, "host" | "port" | "app"> & {
+    readonly tokens: readonly string[];
+  },
+): MetricsServer {
+  const server = listening(
+    host,
+    port,
+    "--metrics-port",
+    "--metrics-host",
+    () => Bun.serve({ hostname: host, port, maxRequestBodySize: 0, fetch: metricsOnly(app, tokens) }),
+  );
+  return { port: server.port ?? port, stop: () => server.stop(true) };
+}
+
+/** Starts a server, or throws a ListenError that names the flags which choose another port and address. */
+function listening<Started>(
+  host: string,
+  port: number,
+  portFlag: string,
+  hostFlag: string,
+  start: () => Started,
+): Started {
+  try {
+    return start();
   } catch (error) {
-    throw new ListenError(listenMessage(host, port, error), { cause: error });
+    throw new ListenError(listenMessage(host, port, portFlag, hostFlag, error), { cause: error });
   }
 }
 
-function listenMessage(host: string, port: number, error: unknown): string {
+function listenMessage(
+  host: string,
+  port: number,
+  portFlag: string,
+  hostFlag: string,
+  error: unknown,
+): string {
   const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
   switch (code) {
     case "EADDRINUSE":
       // Bun says the same of a name that leads nowhere.
-      return `port ${port} on ${host} is taken: stop what listens there, or choose another with --port` +
+      return `port ${port} on ${host} is taken: stop what listens there, or choose another with ${portFlag}` +
         (/[a-z]/i.test(host) && !host.includes(":") ? `; or ${host} is no name of this machine` : "");
     case "EACCES":
-      return `port ${port} on ${host} needs more rights: choose one above 1023 with --port`;
+      return `port ${port} on ${host} needs more rights: choose one above 1023 with ${portFlag}`;
     case "EADDRNOTAVAIL":
-      return `${host} is no address of this machine: choose another with --host`;
+      return `${host} is no address of this machine: choose another with ${hostFlag}`;
     default:
       return `cannot listen on ${host} port ${port}: ${
         error instanceof Error ? error.message : String(error)
