@@ -1,10 +1,10 @@
 // Nodes that know only a name: they find each other by DNS, form one cluster, and take in who comes later.
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, test } from "bun:test";
-import { networkInterfaces } from "node:os";
 import { runCoracle } from "../support/coracle.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePorts } from "../support/free-ports.ts";
+import { hasIpv6 } from "../support/ipv6.ts";
 import { NodeProcess } from "../support/node-process.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { DnsServer } from "./dns-server.ts";
@@ -170,7 +170,3 @@ describe("discovery by DNS", () => {
     });
   }, 60_000);
 });
-
-function hasIpv6(): boolean {
-  return Object.values(networkInterfaces()).flat().some((item) => item?.address === "::1");
-}

@@ -5,6 +5,8 @@ import { eventually } from "./eventually.ts";
 
 export type NodeOptions = {
   readonly id: string;
+  /** False: it is not told its id, and finds it by itself. Default true. */
+  readonly named?: boolean;
   /** 0 lets the node pick one; its URL is known once it serves. */
   readonly port: number;
   /** Its data folder. */
@@ -59,6 +61,11 @@ export class NodeProcess {
     return this.#url;
   }
 
+  /** From here it is reached at another URL than the one that it tells others. */
+  reachedAt(url: string): void {
+    this.#url = url;
+  }
+
   get pid(): number | null {
     return this.#child?.pid ?? null;
   }
@@ -70,9 +77,10 @@ export class NodeProcess {
   /** Starts it (again) and waits until it serves; not until it is ready. `flags` come on top of those it was made with. */
   async start(flags: readonly string[] = []): Promise<void> {
     if (this.running) throw new Error(`${this.id} is running`);
-    const { id, port, data, env = {}, host, prefix = [] } = this.#options;
+    const { id, named = true, port, data, env = {}, host, prefix = [] } = this.#options;
     const all = [
-      ...["--id", id, "--port", String(port), "--data", data, "--log-format", "json"],
+      ...(named ? ["--id", id] : []),
+      ...["--port", String(port), "--data", data, "--log-format", "json"],
       ...(host === undefined ? [] : ["--host", host]),
       ...[...(this.#options.flags ?? []), ...flags],
     ];
