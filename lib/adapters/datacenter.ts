@@ -30,7 +30,7 @@ const maxEntryBytes = 48_000;
 /** How often clients that wait are looked at, ms. */
 const holdMs = 5;
 /** So many of them go on at a time: when a partition ends, a hundred of them at once would wait for each other at the leader. */
-const maxReleased = 2;
+const maxReleased = 4;
 /** Clients do not give up, so neither do we. */
 const patienceMs = 3_600_000;
 /** A get that finds neither lease nor majority asks again who leads. */
