@@ -114,7 +114,9 @@ export class Dialer {
     // Who was refused with a reason will hardly be welcome in a moment.
     const hopeless = ending.level === "warning" && !ending.wasOpen && ending.code !== "lost";
     const waitMs = hopeless ? limits.backoffMaxMs : attempt.waitMs;
-    attempt.waitMs = Math.min(limits.backoffMaxMs, waitMs * 2);
+    // What is being found out is known within a second or two.
+    const checking = ending.code === "checking";
+    attempt.waitMs = checking ? 2 * limits.backoffMinMs : Math.min(limits.backoffMaxMs, waitMs * 2);
     this.#later(target, link.channel, waitMs * (0.5 + this.#options.random() / 2));
   }
 
