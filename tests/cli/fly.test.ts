@@ -1,11 +1,12 @@
 // What fly.io's environment comes to, and what --discover may be.
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { describe, test } from "bun:test";
 import { discoveryName } from "../../lib/cli/discovery.ts";
 import { Command } from "commander";
 import { flyId, withFly } from "../../lib/cli/fly.ts";
 import { serveOptions, serveSettings } from "../../lib/cli/serve-options.ts";
 import { declare } from "../../lib/cli/settings.ts";
+import { tempFolder } from "../support/temp-folder.ts";
 
 const machine = { FLY_APP_NAME: "shop", FLY_MACHINE_ID: "148e1", FLY_REGION: "fra" };
 
@@ -54,6 +55,37 @@ function options(flags: readonly string[], further: Record<string, string> = {})
   command.parse(["--open", ...flags], { from: "user" });
   return serveOptions(command, { ...machine, CLUSTER_SECRET: "known to replicas", ...further });
 }
+
+test("deploy/fly.toml: its processes are command lines of serve, and its metrics a port that no service shows", async () => {
+  const text = await Bun.file(new URL("../../deploy/fly.toml", import.meta.url)).text();
+  const config = Bun.TOML.parse(text) as {
+    readonly env: Record<string, string>;
+    readonly processes: Record<string, string>;
+    readonly metrics: { readonly port: number; readonly path: string };
+    readonly http_service: { readonly internal_port: number };
+  };
+  for (const line of Object.values(config.processes)) {
+    const [serve, ...flags] = line.split(" ");
+    const { metricsPort, metricsHost, port } = options(flags, { ...config.env, PORT: "8080" });
+    assertEquals([serve, metricsHost, metricsPort], ["serve", "::", config.metrics.port]);
+    assertEquals(port, config.http_service.internal_port);
+    assert(metricsPort !== port && config.metrics.path === "/metrics");
+  }
+});
+
+test("deploy/coracle.service is a unit that systemd takes", async () => {
+  if (Bun.which("systemd-analyze") === null) return console.log("not run here: there is no systemd-analyze");
+  await using folder = await tempFolder("unit");
+  const unit = await Bun.file(new URL("../../deploy/coracle.service", import.meta.url)).text();
+  // Neither the executable nor its settings are installed here.
+  const path = `${folder.path}/coracle.service`;
+  await Bun.write(
+    path,
+    unit.replace("/usr/local/bin/coracle", "/bin/true").replace(/^EnvironmentFile=.*$/m, ""),
+  );
+  const { exitCode, stderr } = Bun.spawnSync(["systemd-analyze", "verify", "--recursive-errors=no", path]);
+  assertEquals([exitCode, stderr.toString()], [0, ""]);
+});
 
 test("discovery names", () => {
   assertEquals(discoveryName("dns:a.internal", 8080), { name: "a.internal", port: 8080 });
