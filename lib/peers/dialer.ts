@@ -22,6 +22,8 @@ type Target = {
   learnt: boolean;
   /** Who answered there last, or is said to be there; null = nobody yet. */
   replica: ReplicaId | null;
+  /** Who answered there last. */
+  answered: ReplicaId | null;
   isSelf: boolean;
   /** Why the last dial came to nothing; null = it did not, or there was none yet. */
   trouble: string | null;
@@ -63,6 +65,7 @@ export class Dialer {
       address,
       learnt: replica !== undefined,
       replica: replica ?? null,
+      answered: null,
       isSelf: false,
       trouble: null,
       goodAt: this.#options.clock.monotonic(),
@@ -73,17 +76,17 @@ export class Dialer {
     this.#wake(target, 0);
   }
 
-  /** Who answered there last, or is said to be there, or "self"; null = nobody, or no such address is known. */
+  /** Who proved to be there, last; null = nobody, or no such address is known. */
   at({ url }: PeerAddress): ReplicaId | "self" | null {
     const target = this.#targets.get(url);
-    return target?.isSelf === true ? "self" : target?.replica ?? null;
+    return target?.isSelf === true ? "self" : target?.answered ?? null;
   }
 
   /** A link of this dialer, or another, is open. */
   opened(link: Link, peer: PeerIdentity): void {
     const own = this.#targetOf.get(link);
     if (own !== undefined) {
-      own.replica = peer.replica;
+      own.replica = own.answered = peer.replica;
       own.trouble = null;
       own.goodAt = this.#options.clock.monotonic();
     }
@@ -102,7 +105,7 @@ export class Dialer {
     const { limits, clock } = this.#options;
     const attempt = target[link.channel];
     attempt.link = null;
-    if (ending.peer !== null) target.replica = ending.peer.replica;
+    if (ending.peer !== null) target.replica = target.answered = ending.peer.replica;
     if (link.channel === "control") target.trouble = troubleOf(ending);
     if (ending.code === "self") {
       target.isSelf = true;

@@ -79,11 +79,15 @@ export class Formation {
     this.#behind = behind;
   }
 
-  /** Machines, not addresses: a replica with two of them is one, and those that only wait to be let in are none. */
+  /**
+   * Machines, not addresses: a replica with two of them is one, also one that speaks up and stands behind no address (any
+   * more); those that only wait to be let in are none.
+   */
   #machines(): { readonly nodes: number; readonly silent: number } {
-    const answered = this.#behind.filter((replica) => replica !== null && !this.#abstains(replica));
+    const answered = this.#behind.filter((replica) => replica !== null);
+    const all = new Set([this.#self, ...this.#said().map(({ peer }) => peer), ...answered]);
     return {
-      nodes: new Set(answered).size,
+      nodes: [...all].filter((replica) => !this.#abstains(replica)).length,
       silent: this.#behind.filter((replica) => replica === null).length,
     };
   }
