@@ -11,13 +11,15 @@ export type KvWorkloadOptions = {
   readonly keys?: number;
 };
 
+export const defaultKeys = 24;
+
 type Operation = WorkloadOperation<KvQuery, KvInput>;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export function kvWorkload(
-  { keys = 24 }: KvWorkloadOptions = {},
+  { keys = defaultKeys }: KvWorkloadOptions = {},
 ): Workload<KvQuery, KvAnswer, KvState, KvInput, KvOutput> {
   return {
     name: "kv",

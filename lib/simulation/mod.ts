@@ -2,8 +2,9 @@
 export { describeFault, type Fault, type FaultType, type Target } from "./faults.ts";
 export { kvWorkload, type KvWorkloadOptions } from "./kv-workload.ts";
 export type { Violation } from "./invariants.ts";
+export { type Plan, planOf, unknownFault } from "./plan.ts";
 export { type RandomSource, seededRandom } from "./random.ts";
-export { commandOf, describeFailure, describeRun } from "./report.ts";
+export { commandOf, counted, describeFailure, describeRun } from "./report.ts";
 export {
   builtInScenarios,
   findScenario,

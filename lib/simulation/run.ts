@@ -16,7 +16,7 @@ export type RunOptions = {
   readonly founders?: number | null;
   /** Given: these faults on a plain cluster in fair weather, instead of what the seed draws. */
   readonly faults?: readonly Fault[];
-  /** Between these times, ms, something must be committed. */
+  /** Between these times, ms, something must be committed; what lies past `durationMs` is not asked. */
   readonly mustCommit?: readonly (readonly [fromMs: number, toMs: number])[];
   /** Numbers of the faults that are carried out; absent = all. */
   readonly keepFaults?: readonly number[];

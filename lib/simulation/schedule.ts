@@ -1,5 +1,6 @@
 // Draws a run's faults from its seed. Each run has its own selection of kinds and its own pace ("swarm testing"): a run
-// with everything at once finds less than many runs with some of it.
+// with everything at once finds less than many runs with some of it. A fault's number is its place in the schedule, which
+// is in the order of time: what a shorter run draws is the beginning of what a longer one does, numbers included.
 import type { Fault, FaultType, Target } from "./faults.ts";
 import type { RandomSource } from "./random.ts";
 
@@ -47,7 +48,19 @@ const changes = [
 ] as const;
 const early = ["crash", "crash", "wipe", "wipe", "partition", "blackout"] as const;
 
-export function drawChanges(random: RandomSource, nodes: readonly string[], durationMs: number): Fault[] {
+/** Faults in the order in which they strike, within `durationMs`; `changing`: the members change as well. */
+export function drawFaults(
+  random: RandomSource,
+  nodes: readonly string[],
+  durationMs: number,
+  changing: boolean,
+): Fault[] {
+  const drawn = drawSchedule(random.fork("schedule"), nodes, durationMs);
+  if (changing) drawn.push(...drawChanges(random.fork("changes"), nodes, durationMs));
+  return drawn.filter(({ at }) => at < durationMs).sort((a, b) => a.at - b.at);
+}
+
+function drawChanges(random: RandomSource, nodes: readonly string[], durationMs: number): Fault[] {
   const selected = changes.filter(() => random.chance(0.7));
   const meanGapMs = random.between(1000, 8000);
   const faults: Fault[] = [];
@@ -62,8 +75,7 @@ export function drawChanges(random: RandomSource, nodes: readonly string[], dura
   return faults;
 }
 
-/** Faults in the order in which they strike, within `durationMs`. */
-export function drawSchedule(random: RandomSource, nodes: readonly string[], durationMs: number): Fault[] {
+function drawSchedule(random: RandomSource, nodes: readonly string[], durationMs: number): Fault[] {
   const selected = types.filter(() => random.chance(0.5));
   if (selected.length === 0) return [];
   const meanGapMs = random.between(800, 8000);

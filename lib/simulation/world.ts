@@ -12,10 +12,10 @@ import { Nemesis } from "./nemesis.ts";
 import { Network } from "./network.ts";
 import { SimulatedNode, type Surroundings } from "./node.ts";
 import { Operators } from "./operators.ts";
+import { planOf, unknownFault } from "./plan.ts";
 import { type RandomSource, seededRandom } from "./random.ts";
 import type { RunOptions, RunResult } from "./run.ts";
-import { drawChanges, drawSchedule } from "./schedule.ts";
-import { drawFounders, drawSettings, plainSettings } from "./settings.ts";
+import { drawSettings, plainSettings } from "./settings.ts";
 import { Timeline } from "./time.ts";
 import { Trace } from "./trace.ts";
 import { calm } from "./weather.ts";
@@ -57,19 +57,20 @@ class World<Query, Answer, State, Input, Output> {
   #recoveryMs: number | null = null;
 
   constructor(workload: Workload<Query, Answer, State, Input, Output>, options: RunOptions) {
-    const { seed, nodes = 5, durationMs = 60_000 } = options;
+    const { seed } = options;
+    const plan = planOf(options);
+    const { names, founders, durationMs } = plan;
+    const unknown = unknownFault(plan, options.keepFaults ?? []);
+    if (unknown !== undefined) throw new RangeError(`the schedule has no fault ${unknown}`);
     this.#options = options;
     this.#workload = workload;
     this.#durationMs = durationMs;
     const random = this.#random = seededRandom(seed);
     const timeline = this.#timeline;
     const trace = this.#trace = new Trace(timeline, options.trace ?? null);
-    const names = Array.from({ length: nodes }, (_, at) => `n${at + 1}`);
     const settings = options.faults === undefined
       ? drawSettings(random.fork("settings"))
       : plainSettings(calm);
-    const drawn = options.faults === undefined ? drawFounders(random.fork("founders"), nodes) : null;
-    const founders = options.founders === undefined ? drawn : options.founders;
     const changing = founders !== null;
     const invariants = this.#invariants = new Invariants(this.#ledger);
     this.#network = new Network(
@@ -90,7 +91,7 @@ class World<Query, Answer, State, Input, Output> {
       trace,
       invariants,
       machine: taggedMachine(workload.machine),
-      founders: names.slice(0, founders ?? nodes),
+      founders: names.slice(0, founders ?? names.length),
       changing,
       whereToJoin: (name) => this.#operators?.whereToJoin(name) ?? null,
       stateHashes: new Map(),
@@ -117,10 +118,7 @@ class World<Query, Answer, State, Input, Output> {
       thinkMs: settings.thinkMs,
       maxOperations: options.maxOperations ?? Infinity,
     });
-    this.#schedule = options.faults ?? [
-      ...drawSchedule(random.fork("schedule"), names, durationMs),
-      ...changing ? drawChanges(random.fork("changes"), names, durationMs) : [],
-    ];
+    this.#schedule = plan.schedule;
     this.#nemesis = new Nemesis(
       {
         timeline,
@@ -136,7 +134,9 @@ class World<Query, Answer, State, Input, Output> {
       this.#schedule,
       options.keepFaults === undefined ? null : new Set(options.keepFaults),
     );
-    for (const [fromMs, toMs] of options.mustCommit ?? []) this.#demandCommits(fromMs, toMs);
+    for (const [fromMs, toMs] of options.mustCommit ?? []) {
+      if (toMs <= durationMs) this.#demandCommits(fromMs, toMs);
+    }
     this.#sampleLater();
   }
 
