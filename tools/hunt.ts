@@ -14,8 +14,7 @@ import {
   wholeNumber,
   wholeNumberOrNone,
 } from "../lib/cli/settings.ts";
-import { describeFailure } from "../lib/simulation/mod.ts";
-import { changesMembers, kvWorkload, simulate } from "../lib/simulation/mod.ts";
+import { changesMembers, counted, describeFailure, kvWorkload, simulate } from "../lib/simulation/mod.ts";
 
 const folder = new URL("../dist/hunt/", import.meta.url).pathname;
 
@@ -88,15 +87,15 @@ function given(): Values<typeof settings> {
 
 /** Starts the workers, adds up what they say a line at a time, and reports. */
 async function lead(): Promise<void> {
-  console.log(`hunt: ${minutes} min, ${jobs} processes, seeds from ${firstSeed}`);
+  console.log(`hunt: ${minutes} min, ${counted(jobs, "process")}, seeds from ${firstSeed}`);
   const beganAt = performance.now();
   const sum: Sum = { runs: 0, operations: 0, faults: 0, simulatedMs: 0, failures: [] };
   const line = () => {
     const real = (performance.now() - beganAt) / 60_000;
     const simulated = sum.simulatedMs / 60_000;
-    return `${sum.runs} seeds, ${sum.operations} operations, ${sum.faults} faults, ` +
+    return `${counted(sum.runs, "seed")}, ${sum.operations} operations, ${counted(sum.faults, "fault")}, ` +
       `${simulated.toFixed(0)} simulated minutes in ${real.toFixed(1)} real ones ` +
-      `(${(simulated / real).toFixed(0)} per minute), ${sum.failures.length} failures`;
+      `(${(simulated / real).toFixed(0)} per minute), ${counted(sum.failures.length, "failure")}`;
   };
   const timer = setInterval(() => console.log(line()), 30_000);
   const exits = await Promise.all(Array.from({ length: jobs }, (_, at) => follow(at, sum)));
@@ -154,15 +153,15 @@ async function work(at: number): Promise<void> {
     const nodes = askedNodes ?? (seed % 4 === 0 ? 3 : 5);
     // --members: only seeds under which the members change.
     if (members && !changesMembers(seed, nodes)) continue;
+    const keys = seed % 3 === 0 ? 6 : 24;
     const report = await simulate({
-      workload: kvWorkload({ keys: seed % 3 === 0 ? 6 : 24 }),
+      workload: kvWorkload({ keys }),
       seeds: [seed],
-      run: { nodes, durationMs: simulatedMinutes * 60_000 },
+      run: { nodes, durationMs: Math.max(1, Math.round(simulatedMinutes * 60_000)) },
     });
     const { runs, operations, faults, simulatedMs, failures } = report;
     const found = failures[0];
-    const keys = seed % 3 === 0 ? " (with --keys 6)" : "";
-    const failure = found === undefined ? null : describeFailure(found.failed, found.shrunk, null) + keys;
+    const failure = found === undefined ? null : describeFailure(found.failed, found.shrunk, null, keys);
     process.stdout.write(`${JSON.stringify({ runs, operations, faults, simulatedMs, failure })}\n`);
   }
 }

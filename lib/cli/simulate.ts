@@ -5,17 +5,20 @@ import * as v from "valibot";
 import {
   builtInScenarios,
   commandOf,
+  counted,
   describeFailure,
   describeRun,
   findScenario,
   kvWorkload,
   parseScenario,
+  planOf,
   type RunOptions,
   runOptionsOf,
   type RunResult,
   runWorld,
   simulate,
   type SimulationReport,
+  unknownFault,
 } from "../simulation/mod.ts";
 import { Failure, wrongUsage } from "./failure.ts";
 import { printJson, printLine } from "./output.ts";
@@ -86,6 +89,9 @@ const settings = {
 
 type Options = Values<typeof settings>;
 
+/** How the result is told, and what the command that shows it again needs beside the run's options. */
+type Telling = { readonly scenario: string | null; readonly keys: number; readonly json: boolean };
+
 /** Ends with 0 if nothing broke, 1 if something did, 2 for flags that cannot be meant. */
 export function simulateCommand(): Command {
   const command = new Command("simulate")
@@ -100,56 +106,63 @@ async function simulateAction(options: Options): Promise<void> {
   const seed = options.seed ?? Math.floor(Math.random() * 1e9);
   const workload = kvWorkload({ keys });
   const { seed: _seed, ...run } = await runOptions(options, seed);
+  if (run.keepFaults !== undefined) {
+    if (runs > 1) throw wrongUsage("--faults names faults of one run: leave --runs out");
+    const plan = planOf({ ...run, seed });
+    const unknown = unknownFault(plan, run.keepFaults);
+    if (unknown !== undefined) {
+      throw wrongUsage(`--faults: there is no fault ${unknown}, this run has ${plan.schedule.length} from 0`);
+    }
+  }
+  const as = { scenario, keys, json };
   if (trace) {
     if (runs > 1) throw wrongUsage("--trace shows one run: leave --runs out");
-    return await traced(
-      () => runWorld(workload, { ...run, seed, trace: writeOut }),
-      scenario,
-      json,
-    );
+    return await traced(await runWorld(workload, { ...run, seed, trace: writeOut }), as);
   }
   const beganAt = performance.now();
   let done = 0;
+  let toldAt = beganAt;
   const note = (text: string) => process.stderr.isTTY ? process.stderr.write(`\r\x1b[K${text}`) : undefined;
   const report = await simulate({
     workload,
-    seeds: Array.from({ length: runs }, (_, at) => seed + at),
+    seeds: consecutive(seed, runs),
     run,
     onRun: (result) => {
       done++;
       if (runs <= 20) process.stderr.write(`${describeRun(result)}\n`);
-      else note(`${done} of ${runs} runs`);
+      else if (process.stderr.isTTY) note(`${done} of ${runs} runs`);
+      else if (performance.now() - toldAt > 10_000) {
+        toldAt = performance.now();
+        process.stderr.write(`${done} of ${runs} runs\n`);
+      }
     },
     onShrink: (what) => note(`smaller: ${what}`),
   });
   note("");
-  await tell(report, (performance.now() - beganAt) / 1000, scenario, json);
+  await tell(report, (performance.now() - beganAt) / 1000, as);
 }
 
-async function traced(run: () => Promise<RunResult>, scenario: string | null, json: boolean): Promise<void> {
-  const result = await run();
+function* consecutive(first: number, count: number): Iterable<number> {
+  for (let at = 0; at < count; at++) yield first + at;
+}
+
+async function traced(result: RunResult, as: Telling): Promise<void> {
   const failures = result.violation === null ? [] : [{ failed: result, shrunk: result }];
-  if (failures.length > 0) process.stderr.write(`${describeFailure(result, result, scenario)}\n`);
   const { operations, faults, committed, messages, simulatedMs } = result;
-  await tell(
-    { runs: 1, operations, faults, committed, messages, simulatedMs, failures },
-    null,
-    scenario,
-    json,
-  );
+  await tell({ runs: 1, operations, faults, committed, messages, simulatedMs, failures }, null, as);
 }
 
+/** `seconds` null: the run was traced, and how long that took says nothing. */
 async function tell(
   report: SimulationReport,
   seconds: number | null,
-  scenario: string | null,
-  json: boolean,
+  { scenario, keys, json }: Telling,
 ): Promise<void> {
   const { runs, operations, faults, committed, messages, simulatedMs, failures } = report;
   const minutes = simulatedMs / 60_000;
   const failure = failures[0];
-  if (failure !== undefined && seconds !== null) {
-    process.stderr.write(`${describeFailure(failure.failed, failure.shrunk, scenario)}\n`);
+  if (failure !== undefined) {
+    process.stderr.write(`${describeFailure(failure.failed, failure.shrunk, scenario, keys)}\n`);
   }
   if (json) {
     await printJson({
@@ -165,24 +178,25 @@ async function tell(
         seed: failed.options.seed,
         invariant: failed.violation?.invariant,
         detail: failed.violation?.detail,
-        command: commandOf(failed.options, scenario),
-        shrunk: commandOf(shrunk.options, scenario),
+        command: commandOf(failed.options, scenario, keys),
+        shrunk: commandOf(shrunk.options, scenario, keys),
         explanation: shrunk.explanation,
       })),
     });
   } else {
     const speed = seconds === null ? "" : `, ${(minutes / (seconds / 60)).toFixed(0)} per real minute`;
     await printLine(
-      `${
-        failure === undefined ? "ok" : "FAILED"
-      }: ${runs} runs, ${operations} operations, ${faults} faults, ` +
-        `${committed} entries committed, ${minutes.toFixed(1)} simulated minutes${speed}`,
+      `${failure === undefined ? "ok" : "FAILED"}: ${counted(runs, "run")}, ${
+        counted(operations, "operation")
+      }, ${counted(faults, "fault")}, ` +
+        `${counted(committed, "entry")} committed, ` +
+        `${minutes.toFixed(1)} simulated minutes${speed}`,
     );
   }
   if (failure !== undefined) {
     throw new Failure(
       `seed ${failure.failed.options.seed} breaks "${failure.failed.violation?.invariant}": ` +
-        `${commandOf(failure.shrunk.options, scenario)} --trace`,
+        `${commandOf(failure.shrunk.options, scenario, keys)} --trace`,
     );
   }
 }
@@ -195,7 +209,7 @@ async function runOptions(
   return {
     ...base,
     ...(nodes === null ? {} : { nodes }),
-    ...(minutes === null ? {} : { durationMs: minutes * 60_000 }),
+    ...(minutes === null ? {} : { durationMs: Math.max(1, Math.round(minutes * 60_000)) }),
     ...(operations === null ? {} : { maxOperations: operations }),
     ...(faults === null ? {} : { keepFaults: faults }),
   };
