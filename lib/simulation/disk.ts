@@ -1,6 +1,7 @@
 // A machine's disk: the memory disk, with the world deciding when its commits complete and what a crash leaves of them.
 import { MemoryDisk } from "../memory/mod.ts";
 import type { LogBatch, LogTable, SpaceProbe, StateStore, WitnessFile } from "../replica/ports.ts";
+import { Holds, type Release } from "./holds.ts";
 import type { RandomSource } from "./random.ts";
 import type { Timeline } from "./time.ts";
 
@@ -29,8 +30,10 @@ export type DiskUser = {
 
 export class SimulatedDisk {
   /** Factor on what commits cost. */
-  slowness = 1;
-  stalled = false;
+  #slowness = 1;
+  readonly #slow = new Holds<number>((held) => this.#slowness = Math.max(1, ...held));
+  readonly #stalls = new Holds<true>();
+  readonly #fills = new Holds<true>((held) => this.#memory.freeBytes = held.length > 0 ? 1024 : Infinity);
   readonly #memory: MemoryDisk;
   readonly #timeline: Timeline;
   readonly #random: RandomSource;
@@ -99,18 +102,34 @@ export class SimulatedDisk {
       witness: power ? this.#random.pick(["keep", "older", "torn", "missing"] as const) : "keep",
     });
     this.#underWay = [];
-    this.stalled = false;
+    this.#stalls.clear();
   }
 
-  stall(): void {
-    this.stalled = true;
+  /** No commit completes until the release, or until the process is gone. */
+  stall(): Release {
     this.#memory.stall("log");
     this.#memory.stall("state");
+    const release = this.#stalls.hold(true);
+    return () => {
+      if (!this.#stalls.any) return;
+      release();
+      if (!this.#stalls.any) this.#resume();
+    };
   }
 
-  resume(): void {
-    this.stalled = false;
+  /** Commits cost so many times as much until the release. */
+  slow(factor: number): Release {
+    return this.#slow.hold(factor);
+  }
+
+  /** Hardly a byte is free until the release. */
+  fill(): Release {
+    return this.#fills.hold(true);
+  }
+
+  #resume(): void {
     const resume = () => {
+      if (this.#stalls.any) return;
       this.#memory.resume("log");
       this.#memory.resume("state");
     };
@@ -120,10 +139,6 @@ export class SimulatedDisk {
 
   failNextCommit(): void {
     this.#memory.failCommit(this.#random.chance(0.8) ? "log" : "state", this.#random.integer(1, 4));
-  }
-
-  set full(full: boolean) {
-    this.#memory.freeBytes = full ? 1024 : Infinity;
   }
 
   wipeState(): void {
@@ -174,7 +189,7 @@ export class SimulatedDisk {
     const user = this.#user;
     if (user === null) return;
     const { synchronous, minCommitMs, meanCommitMs } = this.#profile;
-    const cost = (minCommitMs + this.#random.exponential(meanCommitMs)) * this.slowness;
+    const cost = (minCommitMs + this.#random.exponential(meanCommitMs)) * this.#slowness;
     if (synchronous) {
       user.block(cost);
       return run();

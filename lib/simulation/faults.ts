@@ -7,7 +7,7 @@ export type Target = string;
 type Lasting = {
   /** World time at which it strikes, ms. */
   readonly at: number;
-  /** How long it lasts, ms; it may end early when the world heals. */
+  /** How long it lasts, ms; it may end early when the world heals. Some are over at once, and this says nothing. */
   readonly forMs: number;
 };
 
@@ -33,7 +33,7 @@ export type Fault =
     /** The monotonic clock stands still, the process runs. */
     | { readonly type: "freezeClock"; readonly node: Target }
     | { readonly type: "jumpClock"; readonly node: Target; readonly jumpMs: number }
-    /** The monotonic clock runs at another rate. */
+    /** The monotonic clock runs at another rate for so long. */
     | { readonly type: "drift"; readonly node: Target; readonly rate: number }
     /** No commit completes. */
     | { readonly type: "diskStall"; readonly node: Target }
@@ -79,13 +79,15 @@ export type Fault =
 
 export type FaultType = Fault["type"];
 
-/** "  1.250s–3.800s partition leader" */
+/** Done when they strike: how long they "last" says nothing. */
+const momentary: readonly FaultType[] = ["jumpClock", "transfer", "join", "remove", "configure"];
+
+/** "1.250s for 3.800s: crash node=leader", "1.250s: transfer to=n2" */
 export function describeFault(fault: Fault): string {
   const { at, forMs, type, ...rest } = fault;
   const details = Object.entries(rest).map(([name, value]) =>
     `${name}=${typeof value === "number" ? Math.round(value * 1000) / 1000 : String(value)}`
   );
-  return `${(at / 1000).toFixed(3)}s for ${(forMs / 1000).toFixed(3)}s: ${type}${
-    details.map((text) => ` ${text}`).join("")
-  }`;
+  const lasting = momentary.includes(type) ? "" : ` for ${(forMs / 1000).toFixed(3)}s`;
+  return `${(at / 1000).toFixed(3)}s${lasting}: ${[type, ...details].join(" ")}`;
 }

@@ -5,6 +5,7 @@ import { type Configuration, type Entry, type HardState, idOf, type ReplicaId } 
 import type { Applied, ReplicaStatus } from "../replica/api.ts";
 import type { LocalIdentity } from "../replica/identity.ts";
 import type { PeerMessage } from "../replica/peer-messages.ts";
+import { Elections } from "./elections.ts";
 import { Electorate, isMajority, isMajorityOf } from "./electorate.ts";
 import type { Ledger, LedgerEntry } from "./ledger.ts";
 import { Lives } from "./lives.ts";
@@ -30,22 +31,18 @@ export class Invariants {
   violation: Violation | null = null;
   /** AppendEntries with entries that were sent: what a committed entry costs. */
   entryMessages = 0;
-  leaders = 0;
   /** Disks that were lost. */
   wipes = 0;
   readonly electorate = new Electorate();
   readonly #ledger: Ledger;
   readonly #bit = new Map<ReplicaId, number>();
   readonly #lives = new Lives((invariant, detail) => this.fail(invariant, detail));
-  readonly #leaderOf = new Map<number, string>();
-  readonly #votes = new Map<string, string>();
   readonly #complete = new Set<number>();
   /** By "index/term": every entry that was ever sent, and every one that was ever made durable. */
   readonly #entries = new Map<string, Seen>();
   readonly #held = new Map<string, Held>();
-  readonly #hardStates = new Map<string, HardState>();
-  /** Of all who led so far. */
-  #highestTerm = 0;
+  /** Who voted for whom, who led when. */
+  readonly elections = new Elections(this.electorate, (invariant, detail) => this.fail(invariant, detail));
   /** Highest leaderCommit that was sent. */
   #commitSent = 0;
   readonly #durableTerm = new Map<string, number[]>();
@@ -84,24 +81,16 @@ export class Invariants {
     switch (message.type) {
       case "AppendEntries": {
         const { term } = message;
-        this.#promises(replica, term, "leads");
+        this.elections.promises(replica, term, "leads");
         if (message.leaderCommit > this.#commitSent) {
           this.#committedByCounting(replica, term, message.leaderCommit);
         }
-        const leader = this.#leaderOf.get(term);
-        if (leader === undefined) {
-          this.#leaderOf.set(term, replica);
-          this.#highestTerm = Math.max(this.#highestTerm, term);
-          this.leaders++;
-          this.#elected(replica, term);
-        } else if (leader !== replica) {
-          this.fail("Election Safety", `${leader} and ${replica} both lead term ${term}`);
-        }
+        this.elections.leads(replica, term);
         if (message.entries.length > 0) this.#sentEntries(replica, message);
         return;
       }
       case "AppendEntriesReply":
-        this.#promises(replica, message.term, "answers");
+        this.elections.promises(replica, message.term, "answers");
         if (message.success && message.matchIndex >= this.#durableTerms(idOf(replica)).length) {
           this.fail(
             "Persist before you promise",
@@ -110,37 +99,15 @@ export class Invariants {
         }
         return;
       case "RequestVoteReply":
-        if (message.granted && !message.preVote) this.#voted(replica, message.term, message.to);
+        if (message.granted && !message.preVote) this.elections.voted(replica, message.term, message.to);
         return;
       case "RequestVote":
         if (this.#lives.wasRemoved(replica)) {
           this.fail("Removed is quiet", `${replica} knows that it was removed and asks for votes`);
         }
-        if (!message.preVote) this.#voted(replica, message.term, replica);
+        if (!message.preVote) this.elections.voted(replica, message.term, replica);
         return;
     }
-  }
-
-  /** A leader has the votes of a majority of the configuration that its log brought it, of both groups where it is joint. */
-  #elected(leader: string, term: number): void {
-    const configuration = this.electorate.inForce(idOf(leader));
-    if (configuration === null) return;
-    const own = this.#hardStates.get(idOf(leader));
-    const forItself = own?.currentTerm === term && own.votedFor === leader;
-    const votes = (voter: ReplicaId) =>
-      this.#votes.get(`${voter} ${term}`) === leader || voter === leader && forItself;
-    if (isMajority(configuration, votes)) return;
-    const { voters, outgoing } = configuration;
-    this.fail(
-      "Election Safety",
-      `${leader} leads term ${term} without the votes of a majority of ${voters.join(", ")}` +
-        (outgoing.length > 0 ? ` and of ${outgoing.join(", ")}` : ""),
-    );
-  }
-
-  #promises(replica: string, term: number, what: string): void {
-    if ((this.#hardStates.get(idOf(replica))?.currentTerm ?? 0) >= term) return;
-    this.fail("Persist before you promise", `${replica} ${what} in term ${term} before that term is durable`);
   }
 
   /** By counting a leader commits only entries of its own term (§5.4.2, figure 8); it knows of no other commit first. */
@@ -150,25 +117,6 @@ export class Invariants {
     const isOwn = this.#entries.has(`${index}/${term}`) || this.#durableTerms(idOf(leader))[index] === term;
     if (index > this.#ledger.top && !isOwn) {
       this.fail("Figure 8", `${leader} commits ${index}, which is no entry of its own term ${term}`);
-    }
-  }
-
-  #voted(voter: string, term: number, candidate: string): void {
-    const durable = this.#hardStates.get(idOf(voter));
-    if (
-      durable === undefined || durable.currentTerm < term ||
-      (durable.currentTerm === term && durable.votedFor !== candidate)
-    ) {
-      this.fail(
-        "Persist before you promise",
-        `${voter} votes for ${candidate} in term ${term} before that is durable`,
-      );
-    }
-    const key = `${voter} ${term}`;
-    const before = this.#votes.get(key);
-    if (before === undefined) this.#votes.set(key, candidate);
-    else if (before !== candidate) {
-      this.fail("One vote", `${voter} voted for ${before} and ${candidate} in term ${term}`);
     }
   }
 
@@ -216,7 +164,7 @@ export class Invariants {
   /** Leader Completeness (§5.4): at the first entry of its term a leader's log holds everything committed before. */
   #leaderIsComplete(leader: string, term: number, lastIndex: number, lastTerm: number): void {
     // A candidate that was paused may count its votes when a later term has long committed things: that is no fault.
-    if (term < this.#highestTerm) return;
+    if (term < this.elections.highestTerm) return;
     // What is of its own term it committed itself: the only voter does so before it sends anything.
     let { top } = this.#ledger;
     while ((this.#ledger.at(top)?.term ?? 0) >= term) top--;
@@ -246,7 +194,7 @@ export class Invariants {
     rows: readonly DurableRow[],
     hardState: HardState | null,
   ): void {
-    if (hardState !== null) this.#hardStates.set(node, hardState);
+    if (hardState !== null) this.elections.durable(node, hardState);
     const terms = this.#durableTerms(node);
     const bit = this.#bitOf(this.electorate.replicaOf(node));
     this.electorate.durable(node, cutFrom, rows);
@@ -278,7 +226,7 @@ export class Invariants {
 
   /** A node lost its disk: it holds nothing now, though what it held counted while it did. */
   wiped(node: string): void {
-    this.#hardStates.delete(node);
+    this.elections.wiped(node);
     this.#durableTerm.delete(node);
     this.#lives.wiped(node);
     this.electorate.wiped(node);

@@ -12,6 +12,7 @@ import { Replica } from "../replica/replica.ts";
 import { type DiskProfile, SimulatedDisk } from "./disk.ts";
 import type { DurableRow, Invariants } from "./invariants.ts";
 import type { LedgerEntry } from "./ledger.ts";
+import { Holds, type Release } from "./holds.ts";
 import { type Network, urlOf } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { RandomSource } from "./random.ts";
@@ -51,8 +52,6 @@ export class SimulatedNode<Query, Answer> {
   identity: LocalIdentity | null = null;
   /** It cannot come back as who it was: wiped, or its log was found corrupt. */
   lost = false;
-  /** A fault was put in for which its process may rightly end. */
-  mayEnd = false;
   /** How its disk was damaged: from then on it must refuse every start. */
   damage: string | null = null;
   /** Its applied state was damaged and is still in use. */
@@ -63,6 +62,10 @@ export class SimulatedNode<Query, Answer> {
   role: "voter" | "learner" = "voter";
   /** What the state of the present process reflects. */
   appliedIndex = 0;
+  /** Why it is not to run just now; it starts when the last of these ends. */
+  readonly #down = new Holds<true>((held) => held.length === 0 && this.start());
+  /** Faults for which its process may rightly end. */
+  readonly #mayEnd = new Holds<true>();
   readonly #world: Surroundings<Query, Answer>;
   readonly #random: RandomSource;
 
@@ -85,8 +88,19 @@ export class SimulatedNode<Query, Answer> {
     return this.process !== null;
   }
 
+  /** It is not started until the release; a process that is there runs on. */
+  keepDown(): Release {
+    return this.#down.hold(true);
+  }
+
+  /** Until the release its process may end by itself. */
+  allowEnd(): Release {
+    return this.#mayEnd.hold(true);
+  }
+
+  /** Nothing happens where it runs, or is kept down. */
   start(): void {
-    if (this.process !== null) return;
+    if (this.process !== null || this.#down.any) return;
     const { timeline, trace } = this.#world;
     this.starts++;
     const process: SimulatedProcess = new SimulatedProcess(
@@ -266,7 +280,7 @@ export class SimulatedNode<Query, Answer> {
   #fatal(process: SimulatedProcess, message: string): void {
     if (!process.alive) return;
     this.#world.trace.line(`${this.name} ends: ${message}`);
-    if (!this.mayEnd && this.damage === null && !this.stateDamaged) {
+    if (!this.#mayEnd.any && this.damage === null && !this.stateDamaged) {
       this.#world.invariants.fail("Fatal", `${this.name}: ${message}`);
     }
     this.#ended(process);

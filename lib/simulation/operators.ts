@@ -179,7 +179,9 @@ export class Operators<Query, Answer> {
     const leader = eligible.find(({ replica }) => replica?.status().role === "leader");
     if (target === "leader" && leader !== undefined) return leader;
     const named = eligible.find(({ name }) => name === target);
-    if (named !== undefined || eligible.length === 0) return named;
-    return target === "any" || target === "leader" ? random.pick(eligible) : undefined;
+    if (named !== undefined) return named;
+    const meant = target === "follower" ? eligible.filter((node) => node !== leader) : eligible;
+    const drawn = ["any", "leader", "follower"].includes(target) && meant.length > 0;
+    return drawn ? random.pick(meant) : undefined;
   }
 }

@@ -1,18 +1,24 @@
 // One life of a node's process: turns of its event loop one after another, timers on its own clock. It can be slow, stand
 // still (blocked by its disk, stopped, suspended) and die; after that nothing of it ever runs again.
 import type { Scheduler } from "../replica/ports.ts";
+import { Holds, type Release } from "./holds.ts";
 import type { NodeClock, Timeline } from "./time.ts";
 
 type Held = { readonly task: () => void; readonly timer: boolean };
+
+const quickMs = 0.02;
 
 export class SimulatedProcess {
   readonly name: string;
   readonly clock: NodeClock;
   readonly scheduler: Scheduler;
   alive = true;
-  paused = false;
   /** How long the end of a turn takes to come, ms. */
-  turnMs = 0.02;
+  #turnMs = quickMs;
+  #pausedAt = 0;
+  #stillMs = 0;
+  readonly #pauses = new Holds<true>();
+  readonly #slowness = new Holds<number>((held) => this.#turnMs = Math.max(quickMs, ...held));
   readonly #timeline: Timeline;
   readonly #crashed: (error: unknown) => void;
   readonly #ended: (() => void)[] = [];
@@ -28,7 +34,7 @@ export class SimulatedProcess {
     this.#crashed = crashed;
     this.scheduler = {
       after: (ms, task) => this.#after(ms, task),
-      defer: (task) => void timeline.after(this.turnMs, () => this.turn(task)),
+      defer: (task) => void timeline.after(this.#turnMs, () => this.turn(task)),
     };
   }
 
@@ -45,16 +51,39 @@ export class SimulatedProcess {
 
   /** The loop does nothing else for so long. */
   block(ms: number): void {
+    this.#stillMs += ms;
     this.#blockedUntil = Math.max(this.#blockedUntil, this.#timeline.now) + ms;
   }
 
-  pause(): void {
-    this.paused = true;
+  get paused(): boolean {
+    return this.#pauses.any;
+  }
+
+  /** How long its loop has stood still so far, blocked or stopped, ms. */
+  get stillMs(): number {
+    return this.#stillMs + (this.paused ? this.#timeline.now - this.#pausedAt : 0);
+  }
+
+  /** Turns take so long until the release. */
+  slow(turnMs: number): Release {
+    return this.#slowness.hold(turnMs);
+  }
+
+  /** Nothing runs until the returned function is called. */
+  pause(): (timersFirst: boolean) => void {
+    if (!this.paused) this.#pausedAt = this.#timeline.now;
+    const release = this.#pauses.hold(true);
+    return (timersFirst) => {
+      const still = this.stillMs;
+      release();
+      if (this.paused) return;
+      this.#stillMs = still;
+      this.#resume(timersFirst);
+    };
   }
 
   /** What waited runs now. After a pause a runtime runs the timers that are due before the data in its sockets. */
-  resume(timersFirst: boolean): void {
-    this.paused = false;
+  #resume(timersFirst: boolean): void {
     if (timersFirst) {
       this.#held = [...this.#held.filter(({ timer }) => timer), ...this.#held.filter(({ timer }) => !timer)];
     }

@@ -14,10 +14,12 @@ export type RunOptions = {
    * null where faults are given.
    */
   readonly founders?: number | null;
-  /** Given: these faults on a plain cluster in fair weather, instead of what the seed draws. */
+  /** Given: these faults on a plain cluster in fair weather, instead of what the seed draws. Each has to strike. */
   readonly faults?: readonly Fault[];
   /** Between these times, ms, something must be committed; what lies past `durationMs` is not asked. */
   readonly mustCommit?: readonly (readonly [fromMs: number, toMs: number])[];
+  /** Of whoever led last at the first of these times, ms, another has taken over by the second. */
+  readonly mustLead?: readonly (readonly [fromMs: number, toMs: number])[];
   /** Numbers of the faults that are carried out; absent = all. */
   readonly keepFaults?: readonly number[];
   /** Clients stop after so many operations. */

@@ -1,4 +1,5 @@
 // Virtual time: one queue of events for the world, and a clock per node that drifts, jumps and stands still.
+import { Holds, type Release } from "./holds.ts";
 
 type Scheduled = { readonly at: number; readonly order: number; task: (() => void) | null };
 
@@ -88,6 +89,7 @@ const wallStart = 1_735_689_600_000;
 /** A machine's clocks. Monotonic time runs at `rate` and can be frozen; wall time runs on regardless, and can be set. */
 export class NodeClock {
   readonly #timeline: Timeline;
+  readonly #ownRate: number;
   #rate: number;
   #localAt: number;
   #worldAt: number;
@@ -95,10 +97,15 @@ export class NodeClock {
   #wallOffset: number;
   /** World time until which (or since which) this clock was last frozen; −Infinity = never. */
   frozenUntil = -Infinity;
+  readonly #freezes = new Holds<true>((held) => held.length > 0 ? this.#stop() : this.#go());
+  readonly #rates = new Holds<number>((held) => {
+    this.#rebase();
+    this.#rate = held.at(-1) ?? this.#ownRate;
+  });
 
   constructor(timeline: Timeline, rate: number, origin: number, wallOffset: number) {
     this.#timeline = timeline;
-    this.#rate = rate;
+    this.#ownRate = this.#rate = rate;
     this.#worldAt = timeline.now;
     this.#localAt = origin;
     this.#wallOffset = wallOffset;
@@ -122,27 +129,32 @@ export class NodeClock {
     return this.#frozen;
   }
 
-  freeze(): void {
-    this.#rebase();
-    this.#frozen = true;
-    this.frozenUntil = Infinity;
+  /** The monotonic clock stands still until the release. */
+  freeze(): Release {
+    return this.#freezes.hold(true);
   }
 
-  thaw(): void {
-    if (!this.#frozen) return;
-    this.#frozen = false;
-    this.#worldAt = this.#timeline.now;
-    this.frozenUntil = this.#timeline.now;
-  }
-
-  setRate(rate: number): void {
-    this.#rebase();
-    this.#rate = rate;
+  /** The monotonic clock runs at this rate until the release. */
+  drift(rate: number): Release {
+    return this.#rates.hold(rate);
   }
 
   /** Sets the wall clock forward or back. */
   jump(ms: number): void {
     this.#wallOffset += ms;
+  }
+
+  #stop(): void {
+    this.#rebase();
+    this.#frozen = true;
+    this.frozenUntil = Infinity;
+  }
+
+  #go(): void {
+    if (!this.#frozen) return;
+    this.#frozen = false;
+    this.#worldAt = this.#timeline.now;
+    this.frozenUntil = this.#timeline.now;
   }
 
   #rebase(): void {

@@ -41,3 +41,18 @@ export function drawWeather(random: RandomSource): Weather {
     bufferBytes: random.chance(0.2) ? random.integer(2_000, 50_000) : 8 << 20,
   };
 }
+
+/** The weather while these storms last: each thing as bad as the worst of them makes it. */
+export function stormy(
+  weather: Weather,
+  storms: readonly { readonly loss: number; readonly duplicate: number; readonly delayMs: number }[],
+): Weather {
+  if (storms.length === 0) return weather;
+  return {
+    ...weather,
+    loss: Math.max(...storms.map(({ loss }) => loss)),
+    duplicate: Math.max(...storms.map(({ duplicate }) => duplicate)),
+    meanDelayMs: Math.max(...storms.map(({ delayMs }) => delayMs)),
+    ordered: false,
+  };
+}

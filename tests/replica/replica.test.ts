@@ -291,10 +291,10 @@ describe("reads", () => {
     assertEquals(leader.sent.length, before);
 
     leader.pause();
-    leader.clock.freeze();
+    const thaw = leader.clock.freeze();
     const next = await successor(world, leader);
     assertEquals((await world.settle(deposit(next, 9))).type, "done");
-    leader.clock.thaw();
+    thaw();
     // Asked before it has heard of anything: its monotonic clock says that no time has passed.
     const read = leader.replica.read({ type: "lease" }, { timeoutMs: 3000 });
     leader.resume();
