@@ -5,6 +5,7 @@ import type { Invariants } from "./invariants.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Operation, Outcome } from "./linearizability/history.ts";
 import type { SimulatedNode } from "./node.ts";
+import { Patience } from "./patience.ts";
 import type { SimulatedProcess } from "./process.ts";
 import type { RandomSource } from "./random.ts";
 import { Shown } from "./shown.ts";
@@ -59,10 +60,12 @@ export class Clients<Query, Answer, State, Input, Output> {
   #stopped = false;
   #step = 0;
   readonly #shown: Shown;
+  readonly #patience: Patience;
 
   constructor(world: ClientSurroundings<Query, Answer, State, Input, Output>) {
     this.#world = world;
     this.#shown = new Shown(world.timeline, world.nodes.map(({ clock }) => clock));
+    this.#patience = new Patience(world.timeline, world.invariants);
     this.#chaser = world.workload.client("chaser");
     this.#chaseRandom = world.random.fork("chaser");
     for (let number = 1; number <= world.clients; number++) this.#live(`c${number}`);
@@ -175,6 +178,7 @@ export class Clients<Query, Answer, State, Input, Output> {
           this.#write(node, id, operation, operation.action.command, timeoutMs, answer);
         } else {this.#read(
             node,
+            id,
             operation,
             operation.action.query,
             consistency,
@@ -209,7 +213,9 @@ export class Clients<Query, Answer, State, Input, Output> {
     const { invariants, workload } = this.#world;
     const { process, replica } = node;
     if (replica === null || process === null) return;
+    const answered = this.#patience.expect(id, process, timeoutMs);
     replica.propose(taggedCommand(id, command), { timeoutMs }).then((ending) => {
+      answered();
       if (!process.alive) return;
       switch (ending.type) {
         case "done": {
@@ -237,6 +243,7 @@ export class Clients<Query, Answer, State, Input, Output> {
 
   #read(
     node: SimulatedNode<Query, Answer>,
+    id: string,
     operation: WorkloadOperation<Query, Input>,
     query: Query,
     consistency: Consistency,
@@ -248,7 +255,9 @@ export class Clients<Query, Answer, State, Input, Output> {
     const { workload, oracle, invariants, timeline } = this.#world;
     const { process, replica } = node;
     if (replica === null || process === null) return;
+    const answered = this.#patience.expect(id, process, timeoutMs);
     replica.read(consistency, { timeoutMs }).then((permit) => {
+      answered();
       if (!process.alive) return;
       const failed = () => ({ type: "failed", return: ++this.#step }) as const;
       if (!permit.ok) {
