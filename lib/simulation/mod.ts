@@ -5,14 +5,8 @@ export type { Violation } from "./invariants.ts";
 export { type Plan, planOf, unknownFault } from "./plan.ts";
 export { type RandomSource, seededRandom } from "./random.ts";
 export { commandOf, counted, describeFailure, describeRun } from "./report.ts";
-export {
-  builtInScenarios,
-  findScenario,
-  type ParsedScenario,
-  parseScenario,
-  runOptionsOf,
-  type Scenario,
-} from "./scenario.ts";
+export { builtInScenarios, findScenario, runOptionsOf, type Scenario } from "./scenario.ts";
+export { type ParsedScenario, parseScenario } from "./scenario-file.ts";
 export { changesMembers } from "./settings.ts";
 export { shrink } from "./shrink.ts";
 export {

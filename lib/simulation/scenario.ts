@@ -1,5 +1,6 @@
-// Scenarios: runs whose faults are written by hand, as a small JSON file or here: "partition the leader, then …".
-import type { Fault, FaultType } from "./faults.ts";
+// Scenarios: runs whose faults are written by hand, as a small JSON file (scenario-file.ts) or here: "partition the
+// leader, then …". Each fault must strike, and what must be committed and who must lead is asked for by time.
+import type { Fault } from "./faults.ts";
 import { memberScenarios } from "./member-scenarios.ts";
 import type { RunOptions } from "./run.ts";
 
@@ -14,6 +15,8 @@ export type Scenario = {
   readonly faults: readonly Fault[];
   /** Between these times, ms, something must be committed: faults that the cluster has to work through. */
   readonly mustCommit?: readonly (readonly [fromMs: number, toMs: number])[];
+  /** Of whoever led last at the first of these times, ms, another has taken over by the second. */
+  readonly mustLead?: readonly (readonly [fromMs: number, toMs: number])[];
 };
 
 export const builtInScenarios: readonly Scenario[] = [
@@ -28,12 +31,27 @@ export const builtInScenarios: readonly Scenario[] = [
   {
     name: "leader-partition",
     description:
-      "The leader is cut off from all others: it must neither acknowledge nor answer reads meanwhile.",
+      "The leader is cut off from all others, twice: it acknowledges nothing, another takes over and writes go on.",
     durationMs: 20_000,
-    mustCommit: [[5500, 8500], [13_800, 15_900]],
+    mustCommit: [[5500, 8500], [14_500, 15_900]],
+    mustLead: [[4000, 5500], [13_000, 14_500]],
     faults: [
       { at: 4000, forMs: 5000, type: "partition", side: ["leader"] },
       { at: 13_000, forMs: 3000, type: "partition", side: ["leader"] },
+    ],
+  },
+  {
+    name: "isolated-frozen-leader",
+    description:
+      "The leader is cut off and its monotonic clock stands still, so that it never sees that its time is over: " +
+      "it must not answer a read, by lease or by belief, while its successor takes writes.",
+    durationMs: 14_000,
+    // Clients that ask the frozen leader wait there: later there may be nobody left to write.
+    mustCommit: [[4500, 8000]],
+    mustLead: [[4000, 5500]],
+    faults: [
+      { at: 4000, forMs: 4000, type: "partition", side: ["leader"] },
+      { at: 4001, forMs: 4000, type: "freezeClock", node: "leader" },
     ],
   },
   {
@@ -70,8 +88,10 @@ export const builtInScenarios: readonly Scenario[] = [
   },
   {
     name: "stalled-disk",
-    description: "The leader's disk hangs; another must lead. Later a commit fails and the process ends.",
+    description:
+      "The leader's disk hangs: another leads within two election timeouts. Later a commit fails and the process ends.",
     durationMs: 20_000,
+    mustLead: [[4000, 5500], [13_000, 17_000]],
     mustCommit: [[5500, 8500], [14_500, 15_500]],
     faults: [
       { at: 4000, forMs: 5000, type: "diskStall", node: "leader" },
@@ -128,110 +148,11 @@ export function findScenario(name: string): Scenario | undefined {
 
 /** The run that a scenario describes; the seed draws what it leaves open (delays, clients). */
 export function runOptionsOf(scenario: Scenario, seed: number): RunOptions {
-  const { nodes = 3, durationMs, faults, mustCommit, founders } = scenario;
+  const { nodes = 3, durationMs, faults, mustCommit, mustLead, founders } = scenario;
   return {
     ...{ seed, nodes, durationMs, faults },
     ...(mustCommit === undefined ? {} : { mustCommit }),
+    ...(mustLead === undefined ? {} : { mustLead }),
     ...(founders === undefined ? {} : { founders }),
   };
-}
-
-export type ParsedScenario =
-  | { readonly ok: true; readonly scenario: Scenario }
-  | { readonly ok: false; readonly problem: string };
-
-/** Every kind of fault, with what it needs beside `at` and `forMs` (both ms). */
-const fields: Readonly<
-  Record<FaultType, Readonly<Record<string, "node" | "nodes" | "number" | "optional">>>
-> = {
-  partition: { side: "nodes", oneWay: "optional" },
-  flap: { a: "node", b: "node", periodMs: "number" },
-  storm: { loss: "number", duplicate: "number", delayMs: "number" },
-  crash: { node: "node", power: "optional" },
-  stop: { node: "node" },
-  blackout: {},
-  pause: { node: "node" },
-  suspend: { node: "node" },
-  freezeClock: { node: "node" },
-  jumpClock: { node: "node", jumpMs: "number" },
-  drift: { node: "node", rate: "number" },
-  diskStall: { node: "node" },
-  diskSlow: { node: "node", factor: "number" },
-  diskError: { node: "node" },
-  diskFull: { node: "node" },
-  corrupt: { node: "node" },
-  corruptState: { node: "node" },
-  wipe: { node: "node" },
-  slow: { node: "node", turnMs: "number" },
-  overload: { factor: "number" },
-  ambush: { node: "node", on: "node", action: "node" },
-  demote: { node: "node" },
-  join: { node: "node", role: "optional" },
-  remove: { node: "node" },
-  configure: { voters: "nodes", learners: "nodes" },
-  transfer: { to: "optional" },
-};
-
-/** Reads the JSON of a scenario file. */
-export function parseScenario(text: string): ParsedScenario {
-  const wrong = (problem: string): ParsedScenario => ({ ok: false, problem });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return wrong(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const { name, description, nodes, founders, durationMs, faults } = record(value);
-  if (typeof durationMs !== "number" || !(durationMs > 0)) {
-    return wrong(`"durationMs" must be a number above 0`);
-  }
-  if (nodes !== undefined && (!Number.isInteger(nodes) || Number(nodes) < 1 || Number(nodes) > 9)) {
-    return wrong(`"nodes" must be 1 to 9`);
-  }
-  if (founders !== undefined && (!Number.isInteger(founders) || Number(founders) < 1)) {
-    return wrong(`"founders" must be 1 or more`);
-  }
-  if (!Array.isArray(faults)) return wrong(`"faults" must be a list`);
-  for (const [at, fault] of faults.entries()) {
-    const problem = problemOf(record(fault));
-    if (problem !== null) return wrong(`fault ${at}: ${problem}`);
-  }
-  return {
-    ok: true,
-    scenario: {
-      name: typeof name === "string" ? name : "scenario",
-      description: typeof description === "string" ? description : "",
-      ...(nodes === undefined ? {} : { nodes: Number(nodes) }),
-      ...(founders === undefined ? {} : { founders: Number(founders) }),
-      durationMs,
-      faults: faults as Fault[],
-    },
-  };
-}
-
-function problemOf(fault: Readonly<Record<string, unknown>>): string | null {
-  const { type, at, forMs, ...rest } = fault;
-  const needed = typeof type === "string"
-    ? Object.entries(fields).find(([name]) => name === type)?.[1]
-    : undefined;
-  if (needed === undefined) return `"type" must be one of ${Object.keys(fields).join(", ")}`;
-  if (typeof at !== "number" || typeof forMs !== "number") {
-    return `"at" and "forMs" must be numbers of milliseconds`;
-  }
-  for (const [name, kind] of Object.entries(needed)) {
-    const value = rest[name];
-    if (kind === "optional") continue;
-    const fits = kind === "nodes"
-      ? Array.isArray(value) && value.every((item) => typeof item === "string")
-      : kind === "node"
-      ? typeof value === "string"
-      : typeof value === "number";
-    if (!fits) return `a ${String(type)} needs "${name}"`;
-  }
-  const strange = Object.keys(rest).find((name) => !(name in needed));
-  return strange === undefined ? null : `a ${String(type)} has no "${strange}"`;
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }

@@ -6,7 +6,6 @@ import {
   builtInScenarios,
   describeFailure,
   kvWorkload,
-  parseScenario,
   type RunOptions,
   runOptionsOf,
   type RunResult,
@@ -66,25 +65,6 @@ describe("scenarios", () => {
       }
     });
   }
-
-  test("a file is read, and what is wrong in one is named", () => {
-    const good = { durationMs: 5000, faults: [{ at: 1, forMs: 2, type: "crash", node: "leader" }] };
-    const parsed = parseScenario(JSON.stringify(good));
-    assert(parsed.ok && parsed.scenario.faults.length === 1);
-    const problem = (text: string) => {
-      const result = parseScenario(text);
-      return result.ok ? "" : result.problem;
-    };
-    assertEquals(problem(JSON.stringify({ durationMs: 5000 })), `"faults" must be a list`);
-    assertEquals(
-      problem(JSON.stringify({ durationMs: 1, faults: [{ at: 1, forMs: 2, type: "crash" }] })),
-      `fault 0: a crash needs "node"`,
-    );
-    assertEquals(
-      problem(JSON.stringify({ durationMs: 1, faults: [{ at: 1, forMs: 2, type: "blackout", nod: 1 }] })),
-      `fault 0: a blackout has no "nod"`,
-    );
-  });
 });
 
 describe("clusters of other sizes", () => {

@@ -20,15 +20,17 @@ export type ChangedCopy = AsyncDisposable & {
   run(args: readonly string[]): Promise<Ended>;
 };
 
-export async function changedCopy(change: Change): Promise<ChangedCopy> {
+export async function changedCopy(...changes: readonly Change[]): Promise<ChangedCopy> {
   const folder = await tempFolder("changed");
   const { path } = folder;
   for (const name of ["lib", "tools", "tests", "main.ts", "package.json", "tsconfig.json", "LICENSE"]) {
     await cp(join(root, name), join(path, name), { recursive: true });
   }
   await symlink(join(root, "node_modules"), join(path, "node_modules"));
-  if ("patch" in change) await applyPatch(path, change.patch);
-  else await replace(join(path, change.file), change.from, change.to);
+  for (const change of changes) {
+    if ("patch" in change) await applyPatch(path, change.patch);
+    else await replace(join(path, change.file), change.from, change.to);
+  }
   const run = async (args: readonly string[]) => {
     const child = Bun.spawn([process.execPath, ...args], {
       cwd: path,
