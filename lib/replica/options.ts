@@ -1,7 +1,7 @@
 // Everything a replica is made of: the ports, the limits, the hooks. Who wires one does it in this order:
 //
 //   openDurableLog → claimIdentity → links (with the identity and its admit) → openAppliedState → new Replica → start()
-import type { RaftOptions } from "../raft/mod.ts";
+import type { Raft, RaftOptions } from "../raft/mod.ts";
 import type { AppliedState } from "./applied-state.ts";
 import type { DurableLog } from "./durable-log.ts";
 import type { LocalIdentity } from "./identity.ts";
@@ -37,6 +37,8 @@ export type ReplicaOptions<Query = never, Answer = unknown> = {
   readonly membership?: MembershipSettings;
   /** Called once when this node takes part no more, or has given up asking to. */
   readonly out?: (out: Out) => void;
+  /** Given the core as it begins, to look at: for whoever watches its invariants. */
+  readonly onCore?: (core: Pick<Raft, "status" | "termAt">) => void;
 };
 
 /** On the disk by the time it is told. */

@@ -60,6 +60,7 @@ export class Running {
     this.#given = given;
     this.#self = options.identity.replica;
     this.#raft = makeRaft(given);
+    options.onCore?.(this.#raft);
     this.#softState = { role: "follower", currentTerm: this.#raft.status().currentTerm, leaderId: null };
     this.#lease = new Lease(clock, options.electionMs);
     this.#forwarding = new Forwarding({

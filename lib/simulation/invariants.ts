@@ -5,6 +5,7 @@ import { type Configuration, type Entry, type HardState, idOf, type ReplicaId } 
 import type { Applied, ReplicaStatus } from "../replica/api.ts";
 import type { LocalIdentity } from "../replica/identity.ts";
 import type { PeerMessage } from "../replica/peer-messages.ts";
+import { Cores } from "./cores.ts";
 import { Elections } from "./elections.ts";
 import { Electorate, isMajority, isMajorityOf } from "./electorate.ts";
 import type { Ledger, LedgerEntry } from "./ledger.ts";
@@ -34,6 +35,7 @@ export class Invariants {
   /** Disks that were lost. */
   wipes = 0;
   readonly electorate = new Electorate();
+  readonly cores = new Cores((invariant, detail) => this.fail(invariant, detail));
   readonly #ledger: Ledger;
   readonly #bit = new Map<ReplicaId, number>();
   readonly #lives = new Lives((invariant, detail) => this.fail(invariant, detail));

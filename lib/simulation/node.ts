@@ -127,6 +127,7 @@ export class SimulatedNode<Query, Answer> {
     this.process = null;
     this.replica = null;
     this.identity = null;
+    this.#world.invariants.cores.ended(this.name);
     // A killed process resets its connections; a machine without power says nothing.
     const notice = this.#random.chance(0.7) ? this.#random.between(0.5, 20) : this.#random.between(300, 3000);
     this.#world.network.detach(this.name, notice);
@@ -222,6 +223,7 @@ export class SimulatedNode<Query, Answer> {
           }
         },
         fatal,
+        onCore: (core) => process.onTurn = () => invariants.cores.turned(this.name, core),
         ...settings,
       });
       this.replica = replica;

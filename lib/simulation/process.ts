@@ -13,6 +13,8 @@ export class SimulatedProcess {
   readonly clock: NodeClock;
   readonly scheduler: Scheduler;
   alive = true;
+  /** Told after each turn. */
+  onTurn: () => void = () => {};
   /** How long the end of a turn takes to come, ms. */
   #turnMs = quickMs;
   #pausedAt = 0;
@@ -106,6 +108,7 @@ export class SimulatedProcess {
   #run(task: () => void): void {
     try {
       task();
+      if (this.alive) this.onTurn();
     } catch (error) {
       this.#crashed(error);
     }

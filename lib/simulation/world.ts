@@ -285,6 +285,7 @@ class World<Query, Answer, State, Input, Output> {
         this.#invariants.status(name, `${name} ${starts}`, status);
         if (status.phase === "running") this.#formed.add(name);
       }
+      this.#invariants.cores.together();
       this.#sampleLater();
     });
   }
