@@ -1,9 +1,10 @@
-// The clients of the world: each does one operation after another at random nodes, waits for its ending, and never resends
-// one. What it saw goes into the history for the checker, and at once past cheaper checks of order and age.
+// The clients of the world: each does one operation after another at random nodes and waits for its ending. What was refused
+// it may try again, as another operation; what may have happened it never resends. What it saw goes into the history for the checker, and at once past cheaper checks of order and age.
+import { Chronicle, type Ending, type Seen } from "./chronicle.ts";
 import type { Consistency } from "../replica/api.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Operation, Outcome } from "./linearizability/history.ts";
+import type { Operation } from "./linearizability/history.ts";
 import type { SimulatedNode } from "./node.ts";
 import { Patience } from "./patience.ts";
 import type { SimulatedProcess } from "./process.ts";
@@ -21,6 +22,10 @@ import {
 
 /** Of the acknowledged writes, how many are chased by a read. */
 const chaseShare = 0.25;
+
+/** Of the writes that were refused, how many are tried again, and how often at most. */
+const retryShare = 0.4;
+const maxTries = 4;
 
 export type ClientCounts = {
   done: number;
@@ -47,7 +52,7 @@ export type ClientSurroundings<Query, Answer, State, Input, Output> = {
 };
 
 export class Clients<Query, Answer, State, Input, Output> {
-  readonly history: Operation<Input, Output>[] = [];
+  readonly #chronicle = new Chronicle<Query, Input, Output>();
   readonly counts: ClientCounts = { done: 0, refused: 0, unknown: 0, reads: 0, staleReads: 0 };
   /** Clients do so many times as much. */
   pressure = 1;
@@ -58,7 +63,6 @@ export class Clients<Query, Answer, State, Input, Output> {
   #chases = 0;
   readonly #refusals: { readonly node: string; readonly operation: string }[] = [];
   #stopped = false;
-  #step = 0;
   readonly #shown: Shown;
   readonly #patience: Patience;
 
@@ -71,9 +75,13 @@ export class Clients<Query, Answer, State, Input, Output> {
     for (let number = 1; number <= world.clients; number++) this.#live(`c${number}`);
   }
 
+  get history(): readonly Operation<Input, Output>[] {
+    return this.#chronicle.history;
+  }
+
   /** Takes a write that somebody else does into the history; nobody waits for its ending. */
-  foreign(id: string, { key, input }: WorkloadOperation<Query, Input>): void {
-    this.history.push({ id, client: "world", key, input, call: ++this.#step, outcome: { type: "unknown" } });
+  foreign(id: string, operation: WorkloadOperation<Query, Input>): void {
+    this.#chronicle.record("world", id, operation, this.#chronicle.step(), { type: "unknown" });
   }
 
   stop(): void {
@@ -90,18 +98,26 @@ export class Clients<Query, Answer, State, Input, Output> {
     const chance = random.fork(name);
     const client = workload.client(name);
     let count = 0;
-    const next = () => {
-      if (this.#stopped || this.started >= this.#world.maxOperations) return;
+    const attempt = (operation: WorkloadOperation<Query, Input>, tries: number) => {
       this.started++;
-      const operation = client.next(chance);
       const id = `${name}.${++count}`;
-      this.#do(name, id, operation, chance, chance.pick(this.#world.nodes), (output) => {
-        if (output !== undefined) client.learned(operation, output);
-        later();
+      this.#do(name, id, operation, chance, chance.pick(this.#world.nodes), (ending, seen) => {
+        for (const [part, output] of seen) client.learned(part, output);
+        const refused = ending === "failed" && operation.action.type === "write";
+        if (refused && tries < maxTries && this.#mayBegin && chance.chance(retryShare)) {
+          timeline.after(chance.between(5, 300), () => this.#mayBegin && attempt(operation, tries + 1));
+        } else later();
       });
+    };
+    const next = () => {
+      if (this.#mayBegin) attempt(client.next(chance), 1);
     };
     const later = () => timeline.after(chance.exponential(thinkMs / this.pressure), next);
     timeline.after(chance.between(0, 1500), next);
+  }
+
+  get #mayBegin(): boolean {
+    return !this.#stopped && this.started < this.#world.maxOperations;
   }
 
   /**
@@ -109,7 +125,7 @@ export class Clients<Query, Answer, State, Input, Output> {
    * found in the short time before it notices.
    */
   #chase(): void {
-    if (this.#stopped || this.started >= this.#world.maxOperations) return;
+    if (!this.#mayBegin) return;
     const random = this.#chaseRandom;
     const leaders = this.#world.nodes.filter(({ replica }) => replica?.status().role === "leader");
     const node = leaders.length > 0 && random.chance(0.6)
@@ -131,26 +147,26 @@ export class Clients<Query, Answer, State, Input, Output> {
     operation: WorkloadOperation<Query, Input>,
     random: RandomSource,
     node: SimulatedNode<Query, Answer>,
-    then: (output: Output | undefined) => void,
+    then: (
+      ending: Ending<Query, Input, Output>["type"],
+      seen: readonly Seen<Query, Input, Output>[],
+    ) => void,
     chased = false,
   ): void {
     const { timeline, trace } = this.#world;
     const timeoutMs = random.chance(0.1) ? random.between(5, 100) : random.between(300, 4000);
-    const call = ++this.#step;
+    const call = this.#chronicle.step();
     const floor = this.#shown.index;
     const travel = () => random.between(0.1, 2);
     let over = false;
-    const end = (outcome: Outcome<Output>, index: number | null, what: string) => {
+    const end = (outcome: Ending<Query, Input, Output>, index: number | null, what: string) => {
       if (over) return;
       over = true;
       if (trace.on) trace.line(`${client} ${id} ${what}`);
       if (index !== null) this.#shown.show(index);
-      const { key, input } = operation;
       // A read that was not answered says nothing about anything.
-      if (operation.action.type === "write" || outcome.type === "ok") {
-        this.history.push({ id, client, key, input, call, outcome });
-      }
-      then(outcome.type === "ok" ? outcome.output : undefined);
+      const tells = operation.action.type === "write" || outcome.type === "ok";
+      then(outcome.type, tells ? this.#chronicle.record(client, id, operation, call, outcome) : []);
       if (operation.action.type === "write" && outcome.type === "ok" && random.chance(chaseShare)) {
         this.#chase();
       }
@@ -161,7 +177,7 @@ export class Clients<Query, Answer, State, Input, Output> {
       const process = node.process;
       if (process === null || node.replica === null) {
         this.counts.refused++;
-        return end({ type: "failed", return: ++this.#step }, null, "finds nobody there");
+        return end({ type: "failed", return: this.#chronicle.step() }, null, "finds nobody there");
       }
       // The connection breaks with the process; a client does not wait for ever either.
       const lost = () => {
@@ -171,15 +187,14 @@ export class Clients<Query, Answer, State, Input, Output> {
       };
       process.whenEnded(() => timeline.after(travel(), lost));
       timeline.after(timeoutMs + 2000, lost);
-      const answer = (outcome: () => Outcome<Output>, index: number | null, what: string) =>
+      const answer = (outcome: () => Ending<Query, Input, Output>, index: number | null, what: string) =>
         timeline.after(travel(), () => end(outcome(), index, what));
       process.turn(() => {
         if (operation.action.type === "write") {
-          this.#write(node, id, operation, operation.action.command, timeoutMs, answer);
+          this.#write(node, id, operation.action.command, timeoutMs, answer);
         } else {this.#read(
             node,
             id,
-            operation,
             operation.action.query,
             consistency,
             floor,
@@ -205,10 +220,9 @@ export class Clients<Query, Answer, State, Input, Output> {
   #write(
     node: SimulatedNode<Query, Answer>,
     id: string,
-    operation: WorkloadOperation<Query, Input>,
     command: Uint8Array,
     timeoutMs: number,
-    answer: (outcome: () => Outcome<Output>, index: number | null, what: string) => void,
+    answer: (outcome: () => Ending<Query, Input, Output>, index: number | null, what: string) => void,
   ): void {
     const { invariants, workload } = this.#world;
     const { process, replica } = node;
@@ -222,9 +236,9 @@ export class Clients<Query, Answer, State, Input, Output> {
           this.counts.done++;
           const { index, term, result } = ending;
           invariants.acknowledged(node.name, id, index, term);
-          const output = workload.outputOfResult(operation, result);
+          const output = (part: WorkloadOperation<Query, Input>) => workload.outputOfResult(part, result);
           return answer(
-            () => ({ type: "ok", output, return: ++this.#step }),
+            () => ({ type: "ok", output, return: this.#chronicle.step() }),
             index,
             `done at ${index}/${term}`,
           );
@@ -233,7 +247,11 @@ export class Clients<Query, Answer, State, Input, Output> {
           this.counts.refused++;
           invariants.refused(node.name, id);
           this.#refusals.push({ node: node.name, operation: id });
-          return answer(() => ({ type: "failed", return: ++this.#step }), null, `refused: ${ending.reason}`);
+          return answer(
+            () => ({ type: "failed", return: this.#chronicle.step() }),
+            null,
+            `refused: ${ending.reason}`,
+          );
         case "unknown":
           this.counts.unknown++;
           return answer(() => ({ type: "unknown" }), null, `unknown: ${ending.reason}`);
@@ -244,13 +262,12 @@ export class Clients<Query, Answer, State, Input, Output> {
   #read(
     node: SimulatedNode<Query, Answer>,
     id: string,
-    operation: WorkloadOperation<Query, Input>,
     query: Query,
     consistency: Consistency,
     floor: number,
     timeoutMs: number,
-    answer: (outcome: () => Outcome<Output>, index: number | null, what: string) => void,
-    end: (outcome: Outcome<Output>, index: number | null, what: string) => void,
+    answer: (outcome: () => Ending<Query, Input, Output>, index: number | null, what: string) => void,
+    end: (outcome: Ending<Query, Input, Output>, index: number | null, what: string) => void,
   ): void {
     const { workload, oracle, invariants, timeline } = this.#world;
     const { process, replica } = node;
@@ -259,7 +276,7 @@ export class Clients<Query, Answer, State, Input, Output> {
     replica.read(consistency, { timeoutMs }).then((permit) => {
       answered();
       if (!process.alive) return;
-      const failed = () => ({ type: "failed", return: ++this.#step }) as const;
+      const failed = () => ({ type: "failed", return: this.#chronicle.step() }) as const;
       if (!permit.ok) {
         this.counts.refused++;
         return answer(failed, null, `refused: ${permit.reason}`);
@@ -291,8 +308,8 @@ export class Clients<Query, Answer, State, Input, Output> {
           `${node.name}: a ${consistency.type} read saw index ${index}; ${floor} had been shown before it began`,
         );
       }
-      const output = workload.outputOfAnswer(operation, result);
-      answer(() => ({ type: "ok", output, return: ++this.#step }), seen, `read at ${seen}`);
+      const output = (part: WorkloadOperation<Query, Input>) => workload.outputOfAnswer(part, result);
+      answer(() => ({ type: "ok", output, return: this.#chronicle.step() }), seen, `read at ${seen}`);
     });
   }
 

@@ -5,6 +5,7 @@ import { checkHistory } from "./linearizability/checker.ts";
 import { explain, explanationText } from "./linearizability/explain.ts";
 import type { Operation } from "./linearizability/history.ts";
 import type { Model } from "./linearizability/model.ts";
+import { operationOfEntry } from "./workload.ts";
 
 export type Judgement = { readonly violation: Violation | null; readonly explanation: string | null };
 
@@ -21,7 +22,8 @@ export function judge<State, Input, Output>(
 ): Judgement {
   if (model === undefined) return { violation: null, explanation: null };
   const possible = history.filter(({ id, outcome }) =>
-    outcome.type === "ok" || (outcome.type === "unknown" && ledger.indexOf(id) !== undefined)
+    outcome.type === "ok" ||
+    (outcome.type === "unknown" && ledger.indexOf(operationOfEntry(id)) !== undefined)
   );
   const verdict = checkHistory(model, possible, { maxSteps });
   if (verdict.type === "linearizable") return { violation: null, explanation: null };

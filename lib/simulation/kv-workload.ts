@@ -1,10 +1,11 @@
-// The key-value store as a workload: put, get, delete, compare-and-swap, conditions by revision and on absence, listings.
-// Its oracle is a second, independent implementation: it knows every key's versions and what each read must have seen.
+// The key-value store as a workload: put, get, delete, compare-and-swap, conditions by revision, on presence and absence,
+// lists, and deleting by prefix. kv-oracle.ts knows what each must have seen.
 import { encodeCommand, type KvAnswer, type KvCommand, type KvQuery, kvStateMachine } from "../kv/mod.ts";
-import { decodeCommand, decodeResult } from "../kv/mod.ts";
+import { decodeResult } from "../kv/mod.ts";
 import { type KvInput, kvModel, type KvOutput, type KvState, kvValue } from "./linearizability/kv-model.ts";
 import type { RandomSource } from "./random.ts";
-import type { Oracle, Workload, WorkloadClient, WorkloadOperation } from "./workload.ts";
+import { KvOracle } from "./kv-oracle.ts";
+import type { Workload, WorkloadClient, WorkloadOperation } from "./workload.ts";
 
 export type KvWorkloadOptions = {
   /** Few keys make contention, many keep the histories of each short. Default 24. */
@@ -12,6 +13,8 @@ export type KvWorkloadOptions = {
 };
 
 export const defaultKeys = 24;
+/** With more keys than this nobody lists or deletes several at once: each would be an operation on all of them. */
+const maxListedKeys = 200;
 
 type Operation = WorkloadOperation<KvQuery, KvInput>;
 
@@ -36,7 +39,10 @@ function kvClient(name: string, keys: number): WorkloadClient<KvQuery, KvInput, 
   const known = new Map<string, { revision: number; value: string | null }>();
   let made = 0;
   return {
-    next: (random) => draw(random, `k${random.integer(0, keys)}`, `${name}.${++made}`, known),
+    next: (random) => {
+      if (keys <= maxListedKeys && random.chance(0.05)) return several(random, keys);
+      return draw(random, `k${random.integer(0, keys)}`, `${name}.${++made}`, known);
+    },
     learned: ({ key, input }, output) => {
       if (output.type === "value" && output.revision !== undefined) {
         known.set(key, { revision: output.revision, value: output.value });
@@ -45,6 +51,26 @@ function kvClient(name: string, keys: number): WorkloadClient<KvQuery, KvInput, 
       } else if (output.type === "deleted" || output.type === "mismatch") known.delete(key);
     },
   };
+}
+
+/** What concerns several keys at once: a list of a range, or, more rarely, deleting all that have a prefix. */
+function several(random: RandomSource, keys: number): Operation {
+  const all = Array.from({ length: keys }, (_, at) => `k${at}`);
+  const prefix = random.chance(0.3) ? "k" : `k${random.integer(0, Math.min(keys, 10))}`;
+  const named = all.filter((key) => key.startsWith(prefix));
+  if (random.chance(0.2)) {
+    const parts = named.map((key) => ({ key, input: { type: "delete" } as const }));
+    const command: KvCommand = { type: "deletePrefix", keyspace: 0, prefix: encoder.encode(prefix) };
+    return { ...write(`${prefix}*`, { type: "delete" }, command), parts };
+  }
+  const bound = () => random.chance(0.3) ? encoder.encode(random.pick(all)) : undefined;
+  const query: KvQuery = {
+    ...{ type: "list", keyspace: 0, prefix: encoder.encode(prefix), start: bound(), end: bound() },
+    ...{ reverse: random.chance(0.3), keysOnly: random.chance(0.2) },
+    limit: random.chance(0.4) ? random.integer(1, 6) : 1000,
+  };
+  const parts = named.map((key) => ({ key, input: { type: "get" } as const }));
+  return { ...read(`${prefix}*`, { type: "get" }, query), parts };
 }
 
 function draw(
@@ -72,7 +98,12 @@ function draw(
     const input = { type: "put", value: kvValue(value), ifRevision: seen.revision } as const;
     return write(key, input, { ...put, value: valueBytes, conditions });
   }
-  if (chance < 0.86) {
+  if (chance < 0.83) {
+    // The model needs no word for it: a put that changed the key, or one that says nothing.
+    const conditions = [{ type: "exists" }] as const;
+    return write(key, { type: "put", value: kvValue(value) }, { ...put, value: valueBytes, conditions });
+  }
+  if (chance < 0.87) {
     const input = { type: "put", value: kvValue(value), ifAbsent: true } as const;
     return write(key, input, { ...put, value: valueBytes, conditions: [{ type: "absent" }] });
   }
@@ -97,104 +128,44 @@ function write(key: string, input: KvInput, command: KvCommand): Operation {
   return { key, input, action: { type: "write", command: encodeCommand(command) } };
 }
 
-function outputOfResult(_operation: Operation, bytes: Uint8Array): KvOutput {
+function outputOfResult({ input, parts }: Operation, bytes: Uint8Array): KvOutput | undefined {
   const result = decodeResult(bytes);
   switch (result.type) {
     case "put":
       return { type: "written", revision: result.revision, created: result.created };
-    case "delete":
-      return { type: "deleted", deleted: result.deleted === 0 ? 0 : 1, revision: result.revision };
-    default:
-      return { type: "mismatch" };
+    case "delete": {
+      const { deleted, revision } = result;
+      // Of several keys only the sum is told.
+      if (parts !== undefined && deleted > 0) return { type: "deleted", revision };
+      return { type: "deleted", deleted: deleted === 0 ? 0 : 1, revision };
+    }
+    default: {
+      const unconditional = input.type === "put" && input.ifAbsent === undefined &&
+        input.ifRevision === undefined;
+      return unconditional ? undefined : { type: "mismatch" };
+    }
   }
 }
 
-function outputOfAnswer(_operation: Operation, answer: KvAnswer): KvOutput {
-  if (answer.type !== "item") throw new Error("a get is answered with an item");
-  const { item } = answer;
+function outputOfAnswer({ key, action }: Operation, answer: KvAnswer): KvOutput | undefined {
+  if (answer.type === "item") return valueOf(answer.item);
+  if (action.type !== "read" || action.query.type !== "list") {
+    throw new Error("a get is answered with an item");
+  }
+  const found = answer.items.find((item) => decoder.decode(item.key) === key);
+  if (found !== undefined) {
+    const { value, revision } = found;
+    return value === null ? undefined : valueOf({ value, revision });
+  }
+  const { start, end, reverse } = action.query;
+  const next = answer.next === null ? null : decoder.decode(answer.next);
+  const listed = (start === undefined || key >= decoder.decode(start)) &&
+    (end === undefined || key < decoder.decode(end)) &&
+    (next === null || (reverse === true ? key > next : key < next));
+  return listed ? valueOf(null) : undefined;
+}
+
+function valueOf(item: { readonly value: Uint8Array; readonly revision: number } | null): KvOutput {
   if (item === null) return { type: "value", value: null };
   return { type: "value", value: kvValue(decoder.decode(item.value)), revision: item.revision };
-}
-
-/** A version of a key; `value` null = deleted. */
-type Version = { readonly revision: number; readonly value: string | null; created: number; count: number };
-
-class KvOracle implements Oracle<KvQuery, KvAnswer> {
-  readonly #versions = new Map<string, Version[]>();
-
-  committed(index: number, bytes: Uint8Array, resultBytes: Uint8Array): string | null {
-    const command = decodeCommand(bytes);
-    const result = decodeResult(resultBytes);
-    if (command.type === "deletePrefix") return null;
-    const key = decoder.decode(command.key);
-    const before = this.#at(key, index);
-    const holds = command.conditions.every((condition) => {
-      switch (condition.type) {
-        case "revision":
-          return before !== null && before.revision === condition.revision;
-        case "value":
-          return before !== null && before.value === decoder.decode(condition.value);
-        case "exists":
-          return before !== null;
-        case "absent":
-          return before === null;
-      }
-    });
-    const complaint = `${command.type} ${key} at ${index} answered ${JSON.stringify(result)}`;
-    if (!holds) {
-      const right = result.type === "precondition_failed" && result.current === (before?.revision ?? null);
-      return right
-        ? null
-        : `${complaint}; its condition does not hold, revision is ${before?.revision ?? "none"}`;
-    }
-    if (command.type === "delete") {
-      if (before !== null) this.#push(key, { revision: index, value: null, created: 0, count: 0 });
-      const right = result.type === "delete" && result.deleted === (before === null ? 0 : 1);
-      return right ? null : complaint;
-    }
-    const version: Version = {
-      revision: index,
-      value: decoder.decode(command.value),
-      created: before?.created ?? index,
-      count: (before?.count ?? 0) + 1,
-    };
-    this.#push(key, version);
-    const right = result.type === "put" && result.revision === index &&
-      result.created === (before === null) &&
-      result.createRevision === version.created && result.version === version.count;
-    return right ? null : complaint;
-  }
-
-  read(index: number, query: KvQuery, answer: KvAnswer): string | null {
-    if (query.type !== "get" || answer.type !== "item") return null;
-    const key = decoder.decode(query.key);
-    const expected = this.#at(key, index);
-    const { item } = answer;
-    const found = item === null ? null : { value: decoder.decode(item.value), revision: item.revision };
-    if (expected === null && found === null) return null;
-    if (
-      expected !== null && found !== null && expected.value === found.value &&
-      expected.revision === found.revision
-    ) {
-      return null;
-    }
-    const tell = (version: { value: string | null; revision: number } | null) =>
-      version === null ? "nothing" : `${version.value?.slice(0, 20)} of revision ${version.revision}`;
-    return `a read of ${key} at ${index} gave ${tell(found)}, the log says ${tell(expected)}`;
-  }
-
-  #push(key: string, version: Version): void {
-    const versions = this.#versions.get(key);
-    if (versions === undefined) this.#versions.set(key, [version]);
-    else versions.push(version);
-  }
-
-  /** The key as of an index; null = there is no such key. */
-  #at(key: string, index: number): Version | null {
-    const versions = this.#versions.get(key) ?? [];
-    let at = versions.length - 1;
-    while (at >= 0 && (versions[at]?.revision ?? 0) > index) at--;
-    const version = versions[at];
-    return version === undefined || version.value === null ? null : version;
-  }
 }

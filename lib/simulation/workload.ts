@@ -10,12 +10,17 @@ export type WorkloadOperation<Query, Input> = {
   readonly key: string;
   /** As the model takes it. */
   readonly input: Input;
+  /**
+   * Of an operation on several keys: what it comes to on each of them; `key` and `input` are then for people only. Each goes
+   * into the history by itself, which asks less than that all happen at one instant: that is for the oracle.
+   */
+  readonly parts?: readonly { readonly key: string; readonly input: Input }[];
   readonly action:
     | { readonly type: "write"; readonly command: Uint8Array }
     | { readonly type: "read"; readonly query: Query };
 };
 
-/** One client: it draws operations and may remember what it learned, e.g. for conditional writes. */
+/** One client: it draws operations and may remember what it learned (of each part), e.g. for conditional writes. */
 export type WorkloadClient<Query, Input, Output> = {
   next(random: RandomSource): WorkloadOperation<Query, Input>;
   learned(operation: WorkloadOperation<Query, Input>, output: Output): void;
@@ -32,14 +37,35 @@ export type Workload<Query, Answer, State, Input, Output> = {
   readonly name: string;
   readonly machine: StateMachineFactory<Query, Answer>;
   client(name: string): WorkloadClient<Query, Input, Output>;
-  /** What the client sees of a result, as the model takes it. */
-  outputOfResult(operation: WorkloadOperation<Query, Input>, result: Uint8Array): Output;
-  outputOfAnswer(operation: WorkloadOperation<Query, Input>, answer: Answer): Output;
+  /**
+   * What the client sees of a result, as the model takes it; of an operation on several keys it is asked for each part, as
+   * an operation on that key. Undefined = it says nothing that the model knows.
+   */
+  outputOfResult(operation: WorkloadOperation<Query, Input>, result: Uint8Array): Output | undefined;
+  outputOfAnswer(operation: WorkloadOperation<Query, Input>, answer: Answer): Output | undefined;
   /** Against which the history of linearizable operations is checked; absent = only by order in the log. */
   readonly model?: Model<State, Input, Output>;
   /** Made anew for every run. */
   readonly oracle?: () => Oracle<Query, Answer>;
 };
+
+/** The operations on single keys that an operation comes to. */
+export function partsOf<Query, Input>(
+  operation: WorkloadOperation<Query, Input>,
+): readonly WorkloadOperation<Query, Input>[] {
+  const { parts } = operation;
+  return parts === undefined ? [operation] : parts.map((part) => ({ ...operation, ...part }));
+}
+
+/** How an entry of the history is named, of an operation on one key or on several. */
+export function entryName(operation: string, key: string | null): string {
+  return key === null ? operation : `${operation}/${key}`;
+}
+
+/** The name of the operation behind an entry of the history. */
+export function operationOfEntry(name: string): string {
+  return name.split("/", 1)[0] ?? name;
+}
 
 /** Commands in the world carry the name of their operation, so that its fate can be looked up in the log. */
 export function taggedCommand(operation: string, command: Uint8Array): Uint8Array {

@@ -1,6 +1,7 @@
 // One run of the world, all of it from one seed: a cluster under faults while clients work on it, then a healed core that
 // must make progress, then everything that was seen is judged.
 import { Clients } from "./clients.ts";
+import { brokenCost, overtaking } from "./cost.ts";
 import { Demand } from "./demand.ts";
 import { drawDiskProfile } from "./disk.ts";
 import { expectInTime } from "./expectations.ts";
@@ -25,8 +26,6 @@ import { taggedCommand, taggedMachine, tagOf, type Workload } from "./workload.t
 /** After the heal the core has so long, in virtual ms. */
 const demandMs = 30_000;
 const sampleMs = 100;
-/** For each committed entry and follower, with room for changes of leaders. */
-const messagesPerEntry = 6;
 
 export async function runWorld<Query, Answer, State, Input, Output>(
   workload: Workload<Query, Answer, State, Input, Output>,
@@ -54,6 +53,7 @@ class World<Query, Answer, State, Input, Output> {
   readonly #durationMs: number;
   readonly #operators: Operators<Query, Answer> | null;
   readonly #formed = new Set<string>();
+  readonly #overtaking: boolean;
   #steps = 0;
   #recoveryMs: number | null = null;
 
@@ -81,6 +81,7 @@ class World<Query, Answer, State, Input, Output> {
       (from, message) => invariants.sent(from, message),
     );
     this.#network.weather = settings.weather;
+    this.#overtaking = overtaking(settings);
     const oracle = workload.oracle?.() ?? null;
     const committed = (entry: LedgerEntry) =>
       oracle === null || entry.type !== "command"
@@ -317,18 +318,17 @@ class World<Query, Answer, State, Input, Output> {
     return all ? able : random.shuffle(able).slice(0, random.integer(majority, able.length + 1));
   }
 
-  /** No retry storms: measured are up to 1.7 messages with entries for each committed entry and follower. */
   #checkCost(): void {
-    const { entryMessages, elections: { count: leaders } } = this.#invariants;
-    // Whoever joins or has lost its disk is sent all of the log, under loss again and again from the first entry that is
-    // missing: how much that comes to is not bounded here.
-    if (this.#operators !== null && this.#operators.joined + this.#invariants.wipes > 0) return;
-    const most = messagesPerEntry * (this.#nodes.length - 1) * (this.#ledger.top + 10 * leaders + 20);
-    if (entryMessages <= most) return;
-    this.#invariants.fail(
-      "Cost",
-      `${entryMessages} messages with entries for ${this.#ledger.top} committed entries`,
-    );
+    const { entryMessages, elections, wipes } = this.#invariants;
+    const copied = this.#operators !== null && this.#operators.joined + wipes > 0;
+    if (copied || this.#overtaking) return;
+    const complaint = brokenCost({
+      entryMessages,
+      committed: this.#ledger.top,
+      leaders: elections.count,
+      followers: this.#nodes.length - 1,
+    });
+    if (complaint !== null) this.#invariants.fail("Cost", complaint);
   }
 
   /** Row by row: nodes that applied the same hold the same. */
