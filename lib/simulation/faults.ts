@@ -73,6 +73,11 @@ export type Fault =
       readonly voters?: readonly string[];
       readonly learners?: readonly string[];
     }
+    /**
+     * It restarts after `forMs` under another address, and people tell it that of one other (of all, where there is no
+     * gossip); "all": every node does, at once.
+     */
+    | { readonly type: "move"; readonly node: Target | "all" }
     /** Leadership is handed over, to whom it may concern. */
     | { readonly type: "transfer"; readonly to?: Target }
   );

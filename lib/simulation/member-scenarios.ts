@@ -82,6 +82,21 @@ export const memberScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: "all-move",
+    description:
+      "One member after the other starts again at another address, then all at once: each is told of one other, and finds the rest.",
+    nodes: 5,
+    founders: 5,
+    durationMs: 30_000,
+    mustCommit: [[5000, 8000], [9000, 12_000], [16_000, 18_500], [21_000, 24_000]],
+    faults: [
+      { at: 4000, forMs: 500, type: "move", node: "leader" },
+      { at: 8000, forMs: 500, type: "move", node: "follower" },
+      { at: 14_000, forMs: 500, type: "move", node: "all" },
+      { at: 19_000, forMs: 500, type: "move", node: "all" },
+    ],
+  },
+  {
     name: "corrupt-and-back",
     description: "A member's log is damaged: it puts it aside, enters anew and votes again.",
     founders: 3,

@@ -43,6 +43,8 @@ export class Nemesis<Query, Answer> {
   readonly #pressure: Holds<number>;
   readonly #demoted: Holds<string>;
   #learners: readonly string[] = [];
+  /** Somebody is no longer where the others were told at first. */
+  #moved = false;
   #healed = false;
 
   /** `keep` names the faults of the schedule that are carried out; null = all. The others' chances stay as they were. */
@@ -80,6 +82,14 @@ export class Nemesis<Query, Answer> {
   heal(): void {
     this.#healed = true;
     for (const release of [...this.#active]) release();
+  }
+
+  /** Whom a node was told of when it moved may be away for good: all are told of one member who is not. */
+  tellWhereabouts(core: readonly SimulatedNode<Query, Answer>[]): void {
+    if (!this.#moved) return;
+    const { operators, network } = this.#world;
+    const told = operators === null ? core : operators.membersAmong(core).slice(0, 1);
+    for (const node of core) for (const { name } of told) node.tell(network.addressOf(name));
   }
 
   #strike(fault: Fault, number: number): void {
@@ -139,6 +149,15 @@ export class Nemesis<Query, Answer> {
       case "demote":
         if (operators !== null) return operators.change(fault, random) ? () => {} : null;
         return this.#demote(find(fault.node));
+      case "move": {
+        const node = fault.node === "all" ? undefined : find(fault.node);
+        const moving = fault.node === "all"
+          ? nodes.filter(({ running }) => running)
+          : node?.running
+          ? [node]
+          : [];
+        return moving.length === 0 ? null : this.#move(moving, random);
+      }
       case "transfer": {
         const leader = find("leader");
         const to = fault.to === undefined ? null : find(fault.to)?.identity?.replica ?? null;
@@ -173,6 +192,25 @@ export class Nemesis<Query, Answer> {
       force: false,
     } as const;
     node.process?.turn(() => void node.replica?.administer(request, { timeoutMs: 5000 }));
+  }
+
+  /** They are all gone before the first is told anything: what each is told is the new address of another. */
+  #move(moving: readonly SimulatedNode<Query, Answer>[], random: RandomSource): Release {
+    const { nodes, network, operators, trace } = this.#world;
+    this.#moved = true;
+    const ups = moving.map((node) => node.keepDown());
+    for (const node of moving) {
+      node.crash(false);
+      network.move(node.name);
+      trace.line(`${node.name} moves to ${network.addressOf(node.name)}`);
+    }
+    // In a ring, so that everybody hangs together.
+    const ring = random.shuffle(moving.length > 1 ? moving : nodes.filter(({ starts }) => starts > 0));
+    for (const node of moving) {
+      const others = operators === null ? nodes : [ring[(ring.indexOf(node) + 1) % ring.length] ?? node];
+      for (const other of others) if (other !== node) node.tell(network.addressOf(other.name));
+    }
+    return () => ups.forEach((up) => up());
   }
 
   #flap(

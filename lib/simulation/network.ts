@@ -18,6 +18,7 @@ export type Endpoint = {
   turn(task: () => void): void;
 };
 
+/** `dialled`: the addresses that it tries, whoever is there. */
 type Side = { readonly endpoint: Endpoint; readonly listener: LinkListener; readonly dialled: Set<string> };
 
 /** An open link; each process sees who the other was when it opened. */
@@ -44,6 +45,8 @@ export class Network {
   readonly #links = new Map<string, Link>();
   readonly #connecting = new Set<string>();
   readonly #blocked = new Map<string, number>();
+  /** Where a node is, if no longer where it was at first. */
+  readonly #moved = new Map<string, string>();
   readonly #inFlightBytes = new Map<string, number>();
   readonly #lastArrival = new Map<string, number>();
 
@@ -69,15 +72,27 @@ export class Network {
         for (const other of this.#sides.keys()) this.#connectSoon(name, other);
       },
       dial: (url) => {
-        const other = nodeOf(url);
-        if (other === name || dialled.has(other)) return;
-        dialled.add(other);
-        this.#connectSoon(name, other);
+        if (dialled.has(url) || url === this.addressOf(name)) return;
+        dialled.add(url);
+        for (const other of this.#sides.keys()) {
+          if (this.addressOf(other) === url) this.#connectSoon(name, other);
+        }
       },
       connected: () => this.#peersOf(name),
       send: (to, message, channel) => this.#send(name, to, message, channel),
       close: () => this.detach(name, 0),
     };
+  }
+
+  /** Where a node listens just now. */
+  addressOf(name: string): string {
+    return this.#moved.get(name) ?? firstAddressOf(name);
+  }
+
+  /** From its next start on it listens at an address where nobody has been before; at the old one there is nobody. */
+  move(name: string): void {
+    const times = Number(this.addressOf(name).split("/")[3] ?? 0);
+    this.#moved.set(name, `${firstAddressOf(name)}/${times + 1}`);
   }
 
   /** The process is gone. The others notice after `noticeMs`. */
@@ -153,7 +168,8 @@ export class Network {
   #connect(a: string, b: string): void {
     const [sideA, sideB] = [this.#sides.get(a), this.#sides.get(b)];
     if (sideA === undefined || sideB === undefined || this.#links.has(pair(a, b))) return;
-    if (!sideA.dialled.has(b) && !sideB.dialled.has(a)) return;
+    const [urlA, urlB] = [this.addressOf(a), this.addressOf(b)];
+    if (!sideA.dialled.has(urlB) && !sideB.dialled.has(urlA)) return;
     if (this.isBlocked(a, b) || this.isBlocked(b, a)) return; // unblock() tries again
     const [identityA, identityB] = [sideA.endpoint.identity(), sideB.endpoint.identity()];
     const [clusterA, clusterB] = [identityA.clusterId, identityB.clusterId];
@@ -164,6 +180,9 @@ export class Network {
       sides: new Map([[a, { side: sideA, peer: identityB }], [b, { side: sideB, peer: identityA }]]),
     };
     this.#links.set(pair(a, b), link);
+    // Both have said where they are.
+    sideA.dialled.add(urlB);
+    sideB.dialled.add(urlA);
     this.#trace.line(`link ${a}-${b} up`);
     for (const { side, peer } of link.sides.values()) {
       side.endpoint.turn(() => {
@@ -265,13 +284,9 @@ export class Network {
   }
 }
 
-/** The address of a node in the world. */
-export function urlOf(name: string): string {
+/** Where a node of the world is at first, and where whoever was told of it once goes on looking for it. */
+export function firstAddressOf(name: string): string {
   return `sim://${name}`;
-}
-
-function nodeOf(url: string): string {
-  return url.slice("sim://".length);
 }
 
 function pair(a: string, b: string): string {

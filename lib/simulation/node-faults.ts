@@ -11,7 +11,7 @@ const types = [
 
 export type NodeFault = Exclude<
   Extract<Fault, { readonly node: string }>,
-  { type: "ambush" | "demote" | "join" | "remove" }
+  { type: "ambush" | "demote" | "join" | "remove" | "move" }
 >;
 
 export function isNodeFault(fault: Fault): fault is NodeFault {

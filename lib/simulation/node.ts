@@ -13,7 +13,7 @@ import { type DiskProfile, SimulatedDisk } from "./disk.ts";
 import type { DurableRow, Invariants } from "./invariants.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import { Holds, type Release } from "./holds.ts";
-import { type Network, urlOf } from "./network.ts";
+import { firstAddressOf, type Network } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { RandomSource } from "./random.ts";
 import { NodeClock, type Timeline } from "./time.ts";
@@ -66,6 +66,9 @@ export class SimulatedNode<Query, Answer> {
   readonly #down = new Holds<true>((held) => held.length === 0 && this.start());
   /** Faults for which its process may rightly end. */
   readonly #mayEnd = new Holds<true>();
+  /** Further addresses that people told it, besides those of the founders or of whom it was to ask. */
+  readonly #told = new Set<string>();
+  #dial: (url: string) => void = () => {};
   readonly #world: Surroundings<Query, Answer>;
   readonly #random: RandomSource;
 
@@ -131,7 +134,14 @@ export class SimulatedNode<Query, Answer> {
     // A killed process resets its connections; a machine without power says nothing.
     const notice = this.#random.chance(0.7) ? this.#random.between(0.5, 20) : this.#random.between(300, 3000);
     this.#world.network.detach(this.name, notice);
+    this.#dial = () => {};
     process.end();
+  }
+
+  /** People tell it where another is. */
+  tell(address: string): void {
+    this.#told.add(address);
+    this.#dial(address);
   }
 
   /** It comes back with an empty disk. Only while it is down. */
@@ -201,7 +211,7 @@ export class SimulatedNode<Query, Answer> {
       invariants.boots(this.name, identity);
       const links = network.linksOf({
         name: this.name,
-        identity: () => identity.peerIdentity(urlOf(this.name), "simulated"),
+        identity: () => identity.peerIdentity(network.addressOf(this.name), "simulated"),
         admit: (peer) => identity.admit(peer).ok,
         turn: (task) => process.turn(task),
       });
@@ -236,7 +246,11 @@ export class SimulatedNode<Query, Answer> {
         if (trace.on) trace.line(`${this.name} applies ${step.index}/${step.term} ${step.type}`);
       });
       replica.start();
-      for (const name of this.joins ?? founders) links.dial(urlOf(name));
+      // Whoever is to join is told where the others are now; a list of founders says where they were.
+      for (const name of founders) if (this.joins === null) links.dial(firstAddressOf(name));
+      for (const name of this.joins ?? []) links.dial(network.addressOf(name));
+      for (const url of this.#told) links.dial(url);
+      this.#dial = (url) => links.dial(url);
       if (this.damage !== null) {
         this.#world.invariants.fail("Corruption", `${boot} runs although ${this.damage}`);
       }
@@ -245,7 +259,11 @@ export class SimulatedNode<Query, Answer> {
 
   #membership(): { readonly membership?: MembershipSettings } {
     if (!this.#world.changing) return {};
-    const about = () => ({ url: urlOf(this.name), region: "", software: "simulated" });
+    const about = () => ({
+      url: this.#world.network.addressOf(this.name),
+      region: "",
+      software: "simulated",
+    });
     return { membership: { join: this.joins !== null, role: this.role, about } };
   }
 

@@ -90,10 +90,8 @@ export class Operators<Query, Answer> {
   /** For good: a node that is in no cluster yet, and was told only of nodes that are gone, is told of others. */
   adviseAll(core: readonly SimulatedNode<Query, Answer>[]): void {
     const { electorate } = this.#world.invariants;
-    const newest = this.#newest();
-    if (newest === null) return;
-    const ids = members(newest).filter((replica) => electorate.lives(replica)).map(idOf);
-    const known = core.filter((node) => ids.includes(node.name) && electorate.hasStarted(node.name));
+    if (this.#newest() === null) return;
+    const known = this.membersAmong(core);
     for (const node of core) {
       if (electorate.hasStarted(node.name)) continue;
       const told = known.some((other) =>
@@ -103,6 +101,15 @@ export class Operators<Query, Answer> {
       node.crash(false);
       node.joins = known.map(({ name }) => name);
     }
+  }
+
+  /** Who of them is a member as who it is now, and knows of the cluster; all, where there is none yet. */
+  membersAmong(nodes: readonly SimulatedNode<Query, Answer>[]): readonly SimulatedNode<Query, Answer>[] {
+    const { electorate } = this.#world.invariants;
+    const newest = this.#newest();
+    if (newest === null) return nodes;
+    const ids = members(newest).filter((replica) => electorate.lives(replica)).map(idOf);
+    return nodes.filter(({ name }) => ids.includes(name) && electorate.hasStarted(name));
   }
 
   #configure(voters: readonly string[], learners: readonly string[], random: RandomSource): boolean {

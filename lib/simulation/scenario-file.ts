@@ -86,6 +86,7 @@ function faultFields(
     join: { type: members, node: oneOf(["any", ...names]), role: optional(oneOf(["voter", "learner"])) },
     remove: { type: members, node },
     configure: { type: members, voters: optional(filled(named)), learners: optional(named) },
+    move: { node: oneOf(["all", "leader", "follower", "any", ...names]) },
     transfer: { to: optional(node) },
   };
 }

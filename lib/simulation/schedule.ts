@@ -5,7 +5,7 @@ import type { Fault, FaultType, Target } from "./faults.ts";
 import type { RandomSource } from "./random.ts";
 
 /** How often a kind is drawn, relative to the others. */
-const weights: Readonly<Record<Exclude<FaultType, "join" | "remove" | "configure">, number>> = {
+const weights: Readonly<Record<Exclude<FaultType, "join" | "remove" | "configure" | "move">, number>> = {
   partition: 6,
   flap: 2,
   storm: 2,
@@ -45,6 +45,8 @@ const changes = [
   "corrupt",
   "demote",
   "transfer",
+  "move",
+  "move",
 ] as const;
 const early = ["crash", "crash", "wipe", "wipe", "partition", "blackout"] as const;
 
@@ -131,6 +133,8 @@ function drawFault(random: RandomSource, type: FaultType, nodes: readonly string
       return { ...lasting, type };
     case "join":
       return { ...lasting, type, node: "any", role: random.chance(0.8) ? "voter" : "learner" };
+    case "move":
+      return { ...lasting, type, node: random.chance(0.2) ? "all" : node };
     case "jumpClock":
       return { ...lasting, type, node, jumpMs: random.between(-1, 1) * 10 ** random.integer(2, 9) };
     case "drift":

@@ -156,6 +156,7 @@ class World<Query, Answer, State, Input, Output> {
     const names = core.map(({ name }) => name);
     this.#trace.line(`the world heals around ${names.join(", ")}`);
     this.#operators?.adviseAll(core);
+    this.#nemesis.tellWhereabouts(core);
     for (const node of this.#nodes) {
       if (core.includes(node)) {
         node.mendState();

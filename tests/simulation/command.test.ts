@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
+import { commandOf, type RunOptions } from "../../lib/simulation/mod.ts";
 import { type ChangedCopy, changedCopy } from "../support/changed-copy.ts";
 import { runCoracle } from "../support/coracle.ts";
 import { type TempFolder, tempFolder } from "../support/temp-folder.ts";
@@ -136,7 +137,7 @@ describe("a failure", () => {
     const { ok, failures: [failure] } = JSON.parse(stdout) as { ok: boolean; failures: Failed[] };
     assert(failure !== undefined && !ok);
     assertMatch(stderr, new RegExp(`show it again: +${failure.command}\n`));
-    assertMatch(failure.shrunk, / --faults \d+ --operations 1$/);
+    assertMatch(failure.shrunk, / --keys 6/);
     const again = await broken.coracle([...argumentsOf(failure.command), "--json"]);
     assertEquals([again.code, JSON.parse(again.stdout).failures[0].detail], [1, failure.detail]);
     const smaller = await broken.coracle([...argumentsOf(failure.shrunk), "--trace"]);
@@ -150,17 +151,45 @@ describe("a failure", () => {
 
   test("that the hunt finds is told with the workload that it takes, and ends it with 1", async () => {
     // Seeds that 3 divides run on few keys.
-    const flags = ["--minutes", "0.05", "--jobs", "1", "--simulated", "0.2", "--seed", "6"];
+    const flags = ["--minutes", "0.05", "--jobs", "1", "--simulated", "0.2", "--seed", "1"];
     const { code, stdout } = await broken.run(["tools/hunt.ts", ...flags]);
     assertEquals(code, 1);
-    const command = /seed 6 breaks .*\n +show it again: +coracle (.*)\n/.exec(stdout)?.[1];
-    assert(command !== undefined, stdout);
-    assertMatch(command, / --keys 6/);
-    const detail = /seed 6 breaks "[^"]*": (.*)/.exec(stdout)?.[1];
-    const again = await broken.coracle([...argumentsOf(`coracle ${command}`), "--json"]);
-    assertEquals([again.code, JSON.parse(again.stdout).failures[0].detail], [1, detail]);
+    const found = /seed \d+ breaks "[^"]*": (.*)\n +show it again: +(coracle .* --keys 6)\n/.exec(stdout);
+    assert(found?.[1] !== undefined && found[2] !== undefined, stdout);
+    const again = await broken.coracle([...argumentsOf(found[2]), "--json"]);
+    assertEquals([again.code, JSON.parse(again.stdout).failures[0].detail], [1, found[1]]);
     assertMatch(stdout, /\nhunt: \d+ seeds, .* failures\n$/);
   });
+});
+
+test("a command says all that a run was asked for, and nothing else", () => {
+  const cases: readonly [options: RunOptions, scenario: string | null, keys: number, command: string][] = [
+    [{ seed: 7 }, null, 24, "--seed 7 --nodes 5 --minutes 1"],
+    [{ seed: -1, nodes: 3, durationMs: 6258 }, null, 6, "--seed -1 --nodes 3 --minutes 0.1043 --keys 6"],
+    [
+      { seed: 7, durationMs: 1, keepFaults: [] },
+      null,
+      24,
+      "--seed 7 --nodes 5 --minutes 0.000017 --faults none",
+    ],
+    [
+      { seed: 7, keepFaults: [0, 12], maxOperations: 20 },
+      null,
+      24,
+      "--seed 7 --nodes 5 --minutes 1 --faults 0,12 --operations 20",
+    ],
+    [
+      { seed: 7, nodes: 4, durationMs: 20_000 },
+      "it's.json",
+      24,
+      "--seed 7 --scenario 'it'\\''s.json' --nodes 4 --minutes 0.333333",
+    ],
+  ];
+  for (const [options, scenario, keys, command] of cases) {
+    assertEquals(commandOf(options, scenario, keys), `coracle simulate ${command}`);
+    const minutes = Number(/--minutes (\S+)/.exec(command)?.[1]);
+    assertEquals(Math.round(minutes * 60_000), options.durationMs ?? 60_000);
+  }
 });
 
 test("a hunt that finds nothing ends with 0", async () => {

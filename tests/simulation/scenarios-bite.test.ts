@@ -18,6 +18,12 @@ const unboundedReadies: Change = {
   to: "maxOutstanding: 4000,",
 };
 
+const gossipTellsNoAddress: Change = {
+  file: "lib/replica/gossiping.ts",
+  from: 'if (url !== "") this.#options.links.dial(url, replica);',
+  to: "",
+};
+
 const deadlinesNeverEnd: Change = {
   file: "lib/replica/deadlines.ts",
   from: "if (end <= this.#next) return;",
@@ -28,6 +34,7 @@ const cases: readonly [scenario: string, bug: string, changes: readonly Change[]
   ["stalled-disk", "no failover (39)", [{ patch: "39-" }, unboundedReadies], "Availability"],
   ["isolated-frozen-leader", "a read from local belief (05)", [{ patch: "05-" }], "Linearizable reads"],
   ["isolated-frozen-leader", "a lease by a stopped clock", [noDoubtAboutClocks], "Linearizable reads"],
+  ["all-move", "gossip that tells no address", [gossipTellsNoAddress], "Liveness"],
   ["leader-partition", "requests that never end", [deadlinesNeverEnd], "Patience"],
 ];
 
