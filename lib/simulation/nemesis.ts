@@ -88,7 +88,7 @@ export class Nemesis<Query, Answer> {
   tellWhereabouts(core: readonly SimulatedNode<Query, Answer>[]): void {
     if (!this.#moved) return;
     const { operators, network } = this.#world;
-    const told = operators === null ? core : operators.membersAmong(core).slice(0, 1);
+    const told = operators === null || !operators.gossips ? core : operators.membersAmong(core).slice(0, 1);
     for (const node of core) for (const { name } of told) node.tell(network.addressOf(name));
   }
 
@@ -207,7 +207,9 @@ export class Nemesis<Query, Answer> {
     // In a ring, so that everybody hangs together.
     const ring = random.shuffle(moving.length > 1 ? moving : nodes.filter(({ starts }) => starts > 0));
     for (const node of moving) {
-      const others = operators === null ? nodes : [ring[(ring.indexOf(node) + 1) % ring.length] ?? node];
+      const others = operators === null || !operators.gossips
+        ? nodes
+        : [ring[(ring.indexOf(node) + 1) % ring.length] ?? node];
       for (const other of others) if (other !== node) node.tell(network.addressOf(other.name));
     }
     return () => ups.forEach((up) => up());

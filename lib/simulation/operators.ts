@@ -103,11 +103,16 @@ export class Operators<Query, Answer> {
     }
   }
 
-  /** Who of them is a member as who it is now, and knows of the cluster; all, where there is none yet. */
+  /** Whether members tell each other where all are: not before the cluster is formed. */
+  get gossips(): boolean {
+    return this.#newest() !== null;
+  }
+
+  /** Who of them is a member as who it is now, and knows of the cluster; nobody, where there is none yet. */
   membersAmong(nodes: readonly SimulatedNode<Query, Answer>[]): readonly SimulatedNode<Query, Answer>[] {
     const { electorate } = this.#world.invariants;
     const newest = this.#newest();
-    if (newest === null) return nodes;
+    if (newest === null) return [];
     const ids = members(newest).filter((replica) => electorate.lives(replica)).map(idOf);
     return nodes.filter(({ name }) => ids.includes(name) && electorate.hasStarted(name));
   }
