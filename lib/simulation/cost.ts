@@ -1,5 +1,4 @@
 // No retry storms: what a committed entry costs in messages is bounded (measured are up to 1.7 for each follower).
-import type { Settings } from "./settings.ts";
 
 /** For each committed entry and follower, with room for changes of leaders. */
 const messagesPerEntry = 6;
@@ -20,12 +19,4 @@ export function brokenCost({ entryMessages, committed, leaders, followers }: Cos
   const most = messagesPerEntry * followers * (committed + 10 * leaders + 20);
   if (entryMessages <= most) return null;
   return `${entryMessages} messages with entries for ${committed} committed entries`;
-}
-
-/**
- * Nor of those in which each message holds hardly more than an entry and they overtake each other, as on no real link: one
- * that comes too early is rejected, and the rest of the window goes out again (seed 466051352416: 17 for each follower).
- */
-export function overtaking({ weather, raft }: Settings): boolean {
-  return !weather.ordered && (raft.maxMessageBytes ?? Infinity) < 1000;
 }

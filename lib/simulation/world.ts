@@ -1,7 +1,7 @@
 // One run of the world, all of it from one seed: a cluster under faults while clients work on it, then a healed core that
 // must make progress, then everything that was seen is judged.
 import { Clients } from "./clients.ts";
-import { brokenCost, overtaking } from "./cost.ts";
+import { brokenCost } from "./cost.ts";
 import { Demand } from "./demand.ts";
 import { drawDiskProfile } from "./disk.ts";
 import { expectInTime } from "./expectations.ts";
@@ -53,7 +53,6 @@ class World<Query, Answer, State, Input, Output> {
   readonly #durationMs: number;
   readonly #operators: Operators<Query, Answer> | null;
   readonly #formed = new Set<string>();
-  readonly #overtaking: boolean;
   #steps = 0;
   #recoveryMs: number | null = null;
 
@@ -81,7 +80,6 @@ class World<Query, Answer, State, Input, Output> {
       (from, message) => invariants.sent(from, message),
     );
     this.#network.weather = settings.weather;
-    this.#overtaking = overtaking(settings);
     const oracle = workload.oracle?.() ?? null;
     const committed = (entry: LedgerEntry) =>
       oracle === null || entry.type !== "command"
@@ -321,8 +319,7 @@ class World<Query, Answer, State, Input, Output> {
 
   #checkCost(): void {
     const { entryMessages, elections, wipes } = this.#invariants;
-    const copied = this.#operators !== null && this.#operators.joined + wipes > 0;
-    if (copied || this.#overtaking) return;
+    if (this.#operators !== null && this.#operators.joined + wipes > 0) return;
     const complaint = brokenCost({
       entryMessages,
       committed: this.#ledger.top,
