@@ -1,4 +1,8 @@
 // Every seed that ever showed a fault of ours, with what it showed: replayed by world.test.ts for ever.
+//
+// A seed means another run whenever something draws otherwise. That was so last when schedules became one list, clients
+// learned to list, to delete by prefix and to try again, and nodes to move: since then only the seeds with `zoo` have been
+// seen to fail again, each with that bug put in. The others are runs like any other, kept with what they once showed.
 import type { RunOptions } from "../../lib/simulation/mod.ts";
 
 export type FoundSeed = {
@@ -7,6 +11,8 @@ export type FoundSeed = {
   readonly keys?: number;
   /** What broke, and what mended it. */
   readonly showed: string;
+  /** The bug of the zoo that it shows today. */
+  readonly zoo?: string;
 };
 
 export const foundSeeds: readonly FoundSeed[] = [
@@ -31,6 +37,7 @@ export const foundSeeds: readonly FoundSeed[] = [
   {
     run: { founders: null, seed: 466051352416, nodes: 3, durationMs: 30_000 },
     showed: "late rejections of a window with a hole had the whole window sent again, each of them",
+    zoo: "40c",
   },
   {
     run: { seed: 69790023669, nodes: 5 },
@@ -52,9 +59,14 @@ export const foundSeeds: readonly FoundSeed[] = [
       "the leader forgot a learner as soon as it had caught up, before telling it: it was brought up for ever",
   },
   {
-    run: { seed: 397, nodes: 3, founders: 3, durationMs: 6000, maxOperations: 20 },
-    showed:
-      "nothing here; two clusters, where a founder starts without knowing that its record was seen (zoo 37b)",
+    run: { seed: 70083, nodes: 5, durationMs: 60_000 },
+    showed: "nothing here; the same as the one before, with that bug put in",
+    zoo: "45",
+  },
+  {
+    run: { seed: 515, nodes: 3, founders: 3, durationMs: 6000, maxOperations: 20 },
+    showed: "nothing here; two clusters, where a founder starts without knowing that its record was seen",
+    zoo: "37b",
   },
   {
     run: { seed: 876435514423, nodes: 5, durationMs: 60_000 },
