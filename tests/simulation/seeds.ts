@@ -59,6 +59,11 @@ export const foundSeeds: readonly FoundSeed[] = [
       "the leader forgot a learner as soon as it had caught up, before telling it: it was brought up for ever",
   },
   {
+    run: { seed: 120176, nodes: 5, durationMs: 60_000 },
+    showed: "nothing here; who was removed goes on asking to be let in, with that bug put in",
+    zoo: "43",
+  },
+  {
     run: { seed: 70083, nodes: 5, durationMs: 60_000 },
     showed: "nothing here; the same as the one before, with that bug put in",
     zoo: "45",
