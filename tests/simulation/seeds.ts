@@ -64,6 +64,12 @@ export const foundSeeds: readonly FoundSeed[] = [
     zoo: "43",
   },
   {
+    run: { seed: 501610, nodes: 5, durationMs: 30_000 },
+    keys: 6,
+    showed: "nothing here; a removed node that is asked to stop campaigns, with that bug put in",
+    zoo: "44",
+  },
+  {
     run: { seed: 70083, nodes: 5, durationMs: 60_000 },
     showed: "nothing here; the same as the one before, with that bug put in",
     zoo: "45",
