@@ -34,7 +34,6 @@ export type ChangesOptions = {
   readonly wasRemoved: (replica: ReplicaId) => boolean;
   /** A node that people named enters; this is what it is to be. */
   readonly offer: (replica: ReplicaId, role: MemberRole) => void;
-  readonly begun: (status: RaftStatus, plan: Plan) => void;
 };
 
 /** A change that people asked for and that is not over, for people. */
@@ -126,7 +125,6 @@ export class Changes {
     const proposed = this.#options.propose(plan);
     if (proposed.ok) {
       pending.position = proposed.value;
-      this.#options.begun(status, plan);
       this.#options.log("info", "the members change", { voters: plan.voters, learners: plan.learners });
     } else if (proposed.reason === "change_running") {
       pending.why = refuse("conflict", "another change of the members is running");

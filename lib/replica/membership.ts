@@ -48,6 +48,8 @@ export type MembershipPicture = {
 
 /** How often it looks when nobody wants anything. */
 const slowMs = 500;
+/** The oldest are forgotten first. */
+const maxExpelled = 1024;
 
 export class Membership {
   readonly #options: MembershipOptions;
@@ -55,8 +57,10 @@ export class Membership {
   readonly #applicants = new Applicants();
   /** Roles that people gave to nodes that may not know it yet. */
   readonly #offered = new Map<ReplicaId, MemberRole>();
-  /** Removed by people's word; what they still ask for does not undo it. */
+  /** Were members and are none any more: what they still ask for, perhaps since before, does not undo it. */
   readonly #expelled = new Set<ReplicaId>();
+  /** The last committed configuration that was looked at. */
+  #seen: ConfigurationAt | null = null;
   readonly #rivals = new Rivals();
   readonly #changes: Changes;
   #leadsSince: number | null = null;
@@ -69,7 +73,6 @@ export class Membership {
       isLive: (status, replica) => this.#isLive(status, replica),
       offer: (replica, role) => void this.#offered.set(replica, role),
       wasRemoved: (replica) => this.#expelled.has(replica),
-      begun: (status, plan) => this.#expel(status, plan),
     });
   }
 
@@ -80,9 +83,26 @@ export class Membership {
   /** A node asks to be let in; the answer goes out at once, and is asked for again. */
   join(from: ReplicaId, role: MemberRole, now: number): void {
     const status = this.#options.status();
+    this.#noticeDepartures(status);
     const outcome = this.#rival(status, from, now) ?? this.#hear(status, from, role, now);
     this.#applicants.heard(from, role, outcome, now);
     this.#options.reply(from, outcome);
+  }
+
+  /** Members that the configurations seen here had and no longer have, on whoever leads next too: its log says so. */
+  #noticeDepartures({ configuration, configurationUncommitted }: RaftStatus): void {
+    if (configurationUncommitted || configuration.index === this.#seen?.index) return;
+    const now = members(configuration.configuration);
+    for (const replica of this.#seen === null ? [] : members(this.#seen.configuration)) {
+      if (now.includes(replica)) continue;
+      this.#newcomers.forget(replica);
+      this.#expelled.add(replica);
+    }
+    this.#seen = configuration;
+    for (const oldest of this.#expelled) {
+      if (this.#expelled.size <= maxExpelled) break;
+      this.#expelled.delete(oldest);
+    }
   }
 
   #hear(status: RaftStatus, from: ReplicaId, role: MemberRole, now: number): JoinOutcome {
@@ -118,6 +138,7 @@ export class Membership {
     if (!slow && this.#changes.isIdle && this.#newcomers.isEmpty) return;
     if (slow) this.#lookedAt = now;
     const status = this.#options.status();
+    this.#noticeDepartures(status);
     this.#changes.tick(status, now);
     if (status.role !== "leader") return this.#stepDown();
     this.#leadsSince ??= now;
@@ -209,14 +230,6 @@ export class Membership {
       const progress = status.peers.find((peer) => peer.id === replica);
       if (progress === undefined || progress.matchIndex > 0) continue;
       this.#options.reply(replica, this.#further(status, replica, "learner", -Infinity));
-    }
-  }
-
-  #expel({ configuration: { configuration } }: RaftStatus, { voters, learners }: Plan): void {
-    for (const replica of members(configuration)) {
-      if (voters.includes(replica) || learners.includes(replica)) continue;
-      this.#newcomers.forget(replica);
-      this.#expelled.add(replica);
     }
   }
 

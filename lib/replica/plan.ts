@@ -52,7 +52,10 @@ export function planRemoval(
   return { ok: true, plan };
 }
 
-/** Exactly these. Whoever is no member yet has to join first: new nodes enter as learners. */
+/**
+ * Exactly these. Whoever is no member yet has to join first: new nodes enter as learners. An id that has two incarnations
+ * keeps the one that is being brought up to take the other's place.
+ */
 export function planConfiguration(
   { index, configuration }: ConfigurationAt,
   request: Extract<AdminRequest, { type: "configure" }>,
@@ -71,10 +74,13 @@ export function planConfiguration(
     return refuse("invalid", detail);
   }
   const resolve = (name: string) => theOneMeant(configuration, name, isLive);
-  return {
-    ok: true,
-    plan: { voters: request.voters.map(resolve), learners: request.learners.map(resolve) },
-  };
+  const voters = request.voters.map(resolve);
+  const learners = request.learners.map(resolve);
+  // Who names an id does not mean to throw out the one that is just coming back under it.
+  const returning = configuration.learners.filter((replica) =>
+    named.includes(idOf(replica)) && !voters.includes(replica) && !learners.includes(replica)
+  );
+  return { ok: true, plan: { voters, learners: [...learners, ...returning] } };
 }
 
 /** Of two incarnations the one that lives, else the one that votes. */

@@ -69,6 +69,14 @@ describe("plans", () => {
     const both = list(["n1", "n2~a"], ["n2~b"], 9);
     assert(both.ok);
     assertEquals(both.plan, { voters: ["n1~a", "n2~a"], learners: ["n2~b"] });
+    // Neither keeps up just now: the one that is coming back is not thrown out with its name.
+    const neither = planConfiguration(
+      { index: 9, configuration: two },
+      { type: "configure", voters: ["n1", "n2"], learners: ["n3"], ifIndex: null, force: false },
+      () => false,
+    );
+    assert(neither.ok);
+    assertEquals(neither.plan, { voters: ["n1~a", "n2~a"], learners: ["n3~a", "n2~b"] });
   });
 
   test("an addition needs somebody who can be reached; the same again changes nothing", () => {

@@ -3,7 +3,11 @@
 import { describe, test } from "bun:test";
 import { assert, assertEquals } from "@std/assert";
 import { bank, type BankAnswer, type BankQuery, encodeTransaction } from "../../examples/bank.ts";
-import type { AdminOutcome, AdminRequest } from "../../lib/replica/membership-messages.ts";
+import {
+  type AdminOutcome,
+  type AdminRequest,
+  encodeMembership,
+} from "../../lib/replica/membership-messages.ts";
 import { idOf } from "../../lib/raft/mod.ts";
 import { printedSeed, seededRandom } from "../support/random.ts";
 import { type TestNode, World, type WorldOptions } from "./world.ts";
@@ -344,6 +348,32 @@ describe("changes", () => {
       JSON.stringify(added),
     );
     assertEquals(learners(leaderAmong(world, founders)), []);
+    nothingBroke(world);
+  });
+
+  test("nor by a request that was on its way when another came to lead", async () => {
+    const world = await formed([...founders, "n4"]);
+    world.node("n4").start();
+    await votersAre(world, [...founders, "n4"]);
+    const old = leaderAmong(world, founders);
+    world.isolate("n4", { silent: true });
+    assert((await ask(world, old, { type: "remove", id: "n4", force: false })).ok);
+    await votersAre(world, founders);
+    // Who led then is gone, and with it what only it remembers.
+    old.kill();
+    const next = () => leaderAmong(world, founders.filter((id) => id !== old.id));
+    await world.until("another leads", () => {
+      try {
+        return next().replica.status().phase === "running";
+      } catch {
+        return false;
+      }
+    });
+    world.network.healAll();
+    const payload = encodeMembership({ type: "Join", role: "voter" });
+    world.node("n4").say(next().id, { type: "Membership", payload });
+    await world.run(2000);
+    assertEquals([voters(next()), learners(next())], [founders, []]);
     nothingBroke(world);
   });
 

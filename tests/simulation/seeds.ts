@@ -84,4 +84,9 @@ export const foundSeeds: readonly FoundSeed[] = [
     showed:
       "a suspended leader woke to an older term than the one that had committed its entry: the invariant asked too much",
   },
+  {
+    run: { seed: 90143, nodes: 5, durationMs: 60_000 },
+    showed:
+      "people who named an id threw out the incarnation that was just coming back; its request was on its way to a leader that did not know",
+  },
 ];
