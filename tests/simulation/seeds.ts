@@ -88,5 +88,6 @@ export const foundSeeds: readonly FoundSeed[] = [
     run: { seed: 90143, nodes: 5, durationMs: 60_000 },
     showed:
       "people who named an id threw out the incarnation that was just coming back; its request was on its way to a leader that did not know",
+    zoo: "49b",
   },
 ];
