@@ -24,11 +24,22 @@ export function becomeFollower(raft: RaftState, term: number, leaderId: ReplicaI
     raft.currentTerm = term;
     raft.votedFor = null;
     forgetRounds(raft);
+    takeBackAcknowledgements(raft);
   }
   if (raft.leadership !== null) stepDown(raft);
   raft.role = "follower";
   raft.leaderId = leaderId;
   raft.votes.clear();
+}
+
+/**
+ * What waits to be acknowledged to the leader of an older term may be cut off by the next one before it was ever durable, if
+ * both were heard in one turn. Nobody counts on it any more: unsaid, it promises nothing.
+ */
+function takeBackAcknowledgements(raft: RaftState): void {
+  raft.messages = raft.messages.filter(({ type, term }) =>
+    type !== "AppendEntriesReply" || term === raft.currentTerm
+  );
 }
 
 function stepDown(raft: RaftState): void {
@@ -57,6 +68,7 @@ export function becomePreCandidate(raft: RaftState): void {
 export function becomeCandidate(raft: RaftState, transfer: boolean): void {
   raft.check(raft.role !== "leader", "a leader does not campaign");
   raft.currentTerm++;
+  takeBackAcknowledgements(raft);
   raft.votedFor = raft.id;
   raft.role = "candidate";
   raft.leaderId = null;

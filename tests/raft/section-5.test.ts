@@ -1,7 +1,7 @@
 // Raft §5.1 to §5.4, §6 and §8: a test for each sentence that says what must happen.
 import { describe, test } from "bun:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { firstConfiguration } from "../../lib/raft/mod.ts";
+import { firstConfiguration, type ReplicaId } from "../../lib/raft/mod.ts";
 import { ScriptWorld } from "../scripts/world.ts";
 import { seededRandom } from "../support/random.ts";
 import { logOf, Lone, ofType } from "./support.ts";
@@ -50,6 +50,24 @@ describe("§5.1 basics", () => {
     const vote = ofType(lone.requestVote({ term: 3 }), "RequestVoteReply")[0];
     const append = ofType(lone.appendEntries({ term: 3 }), "AppendEntriesReply")[0];
     assertEquals([vote?.granted, append?.success], [false, false]);
+  });
+
+  test("§5.3: entries that a later leader cut off in the same turn, before they were durable, are not acknowledged", () => {
+    const lone = new Lone();
+    const append = (from: ReplicaId, term: number, ...terms: number[]) =>
+      lone.raft.step({
+        type: "message",
+        now: lone.node.now,
+        message: {
+          ...{ type: "AppendEntries", from, to: "n1", term, entries: logOf(...terms), prevLogIndex: 0 },
+          ...{ prevLogTerm: 0, leaderCommit: 0, round: 1, echo: 0, confirmedAgeMs: -1, withholdMs: 500 },
+        },
+      });
+    append("n2", 1, 1, 1);
+    append("n3", 2, 2);
+    lone.world.drain(lone.node);
+    const replies = ofType(lone.sent(), "AppendEntriesReply");
+    assertEquals(replies.map(({ to, term, matchIndex }) => [to, term, matchIndex]), [["n3", 2, 1]]);
   });
 });
 

@@ -90,4 +90,9 @@ export const foundSeeds: readonly FoundSeed[] = [
       "people who named an id threw out the incarnation that was just coming back; its request was on its way to a leader that did not know",
     zoo: "49b",
   },
+  {
+    run: { seed: 863364990649, nodes: 5, durationMs: 60_000 },
+    showed: "entries of an old leader were acknowledged after the new one's had cut them off, both in one turn",
+    zoo: "13d",
+  },
 ];
