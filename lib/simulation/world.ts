@@ -183,17 +183,17 @@ class World<Query, Answer, State, Input, Output> {
         }
       },
     });
-    // Clients' last operations end within their timeouts: after them nothing new comes, and all must agree.
+    // Clients' last operations end within their timeouts: after them nothing new comes, and all must agree. What people
+    // asked for before the heal may still be begun, and hand leadership over, until their patience ends.
     const quietAt = healedAt + 8000;
+    const calmAt = healedAt + 6500;
     let fulfilledAt: number | null = null;
     let term: number | undefined;
     const termNow = () => leaderOf(core)?.replica?.status().term;
     await this.#runUntil(healedAt + demandMs, () => {
       if (demand.missing() !== null) fulfilledAt = null;
-      else if (fulfilledAt === null) {
-        fulfilledAt = timeline.now;
-        term = termNow();
-      }
+      else fulfilledAt ??= timeline.now;
+      if (fulfilledAt !== null && timeline.now >= calmAt) term ??= termNow();
       return fulfilledAt !== null && timeline.now >= quietAt;
     });
     if (this.#invariants.violation !== null) return;
