@@ -92,7 +92,8 @@ export const foundSeeds: readonly FoundSeed[] = [
   },
   {
     run: { seed: 863364990649, nodes: 5, durationMs: 60_000 },
-    showed: "entries of an old leader were acknowledged after the new one's had cut them off, both in one turn",
+    showed:
+      "entries of an old leader were acknowledged after the new one's had cut them off, both in one turn",
     zoo: "13d",
   },
 ];
