@@ -138,10 +138,11 @@ export class Reads {
     return this.#unasked.length > 0;
   }
 
-  /** Lets go every read whose index is applied. Called when nothing more is applied in this turn. */
-  applied(appliedIndex: number): void {
-    if (this.#confirmed.length === 0) return;
+  /** Lets go every read whose index is applied. Called when nothing more is applied in this turn. True: some must ask again. */
+  applied(appliedIndex: number): boolean {
+    if (this.#confirmed.length === 0) return false;
     const waiting: ReadWaiter[] = [];
+    const before = this.#unasked.length;
     for (const read of this.#confirmed) {
       if (read.settled) continue;
       if (read.index > appliedIndex) waiting.push(read);
@@ -149,11 +150,7 @@ export class Reads {
       else this.#settle(read, { ok: true });
     }
     this.#confirmed = waiting;
-  }
-
-  /** Something still has to be asked. */
-  get unasked(): boolean {
-    return this.#unasked.length > 0;
+    return this.#unasked.length > before;
   }
 
   settleAll(reason: RefusalReason): void {

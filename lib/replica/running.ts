@@ -285,9 +285,9 @@ export class Running {
   }
 
   #afterDrain(): void {
-    this.#reads.applied(this.#given.applier.index);
-    // A lease that did not hold any more: its reads need a round. (A follower asks again at the next tick.)
-    if (this.leads && this.#reads.unasked) this.#drain.schedule();
+    // A lease that did not hold any more: its reads need a round. Where that cannot be asked for just now (the disk stands
+    // still, the leader has stepped down), the next tick tries again: trying at once would be trying without end.
+    if (this.#reads.applied(this.#given.applier.index)) this.#drain.schedule();
   }
 
   #tellOfLoss(): void {
