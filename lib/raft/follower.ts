@@ -13,7 +13,7 @@ export function handleAppendEntries(raft: RaftState, message: AppendEntries): vo
   }
   raft.check(
     message.term > raft.currentTerm || raft.role !== "leader",
-    `${message.from} leads term ${message.term} too (election safety, figure 3)`,
+    () => `${message.from} leads term ${message.term} too (election safety, figure 3)`,
   );
   if (!isWellFormed(message)) return;
   if (message.term > raft.currentTerm || raft.role !== "follower" || raft.leaderId !== message.from) {
@@ -63,7 +63,7 @@ function takeOver(raft: RaftState, entries: readonly Entry[]): void {
   const missing = entries.slice(firstNew);
   const from = missing[0]?.index ?? 0;
   if (from <= log.lastIndex) {
-    raft.check(from > raft.commitIndex, `would cut off ${from}, committed up to ${raft.commitIndex}`);
+    raft.check(from > raft.commitIndex, () => `would cut off ${from}, committed up to ${raft.commitIndex}`);
     log.truncateFrom(from);
     configurations.truncateFrom(from);
   }
@@ -82,12 +82,17 @@ type Answer = {
 };
 
 function answer(raft: RaftState, request: AppendEntries, reply: Answer): void {
+  const { success, matchIndex, hintIndex, hintTerm, round } = reply;
   raft.send({
     type: "AppendEntriesReply",
     from: raft.id,
     to: request.from,
     term: raft.currentTerm,
     prevLogIndex: request.prevLogIndex,
-    ...reply,
+    success,
+    matchIndex,
+    hintIndex,
+    hintTerm,
+    round,
   });
 }

@@ -33,6 +33,8 @@ function isAloneForCertain(raft: RaftState): boolean {
 export class Raft {
   readonly #state: RaftState;
   readonly #outbox: Outbox;
+  /** As of the last call that may have changed something; null = to be made. */
+  #status: RaftStatus | null = null;
 
   constructor(options: RaftOptions) {
     const raft: RaftState = new RaftState(options);
@@ -50,8 +52,8 @@ export class Raft {
 
   /** Takes in one event. What follows from it comes out of {@link ready}. */
   step(event: Event): void {
-    const raft: RaftState = this.#state;
-    raft.check(event.now >= raft.now, `the host's clock went back from ${raft.now} to ${event.now}`);
+    const raft: RaftState = this.#changing();
+    raft.check(event.now >= raft.now, () => `the host's clock went back from ${raft.now} to ${event.now}`);
     raft.now = event.now;
     if (event.type === "message") this.#receive(event.message);
     else if (event.type === "tick") this.#tick();
@@ -64,7 +66,7 @@ export class Raft {
 
   /** Appends to the leader's log, in memory; the entry is committed, or lost, later. */
   propose(proposal: Proposal): Result<Position> {
-    const raft: RaftState = this.#state;
+    const raft: RaftState = this.#changing();
     if (raft.leadership === null) return { ok: false, reason: "not_leader" };
     if (raft.leading.transfer !== null) return { ok: false, reason: "transferring" };
     if (proposal.type === "configuration") {
@@ -86,13 +88,14 @@ export class Raft {
 
   /** Begins to hand leadership over, to the furthest voter when `to` is null; given up after electionMs. */
   transfer(to: ReplicaId | null): Result<ReplicaId> {
-    return transferLeadership(this.#state, to);
+    return transferLeadership(this.#changing(), to);
   }
 
   /** What is owed since the last call; null = nothing. */
   ready(): Ready | null {
+    const raft = this.#changing();
     const ready = this.#outbox.take();
-    settleFreshness(this.#state);
+    settleFreshness(raft);
     return ready;
   }
 
@@ -116,8 +119,19 @@ export class Raft {
     return this.#state.log.term(index);
   }
 
+  /** The last index of the log, durable or not. */
+  get lastIndex(): number {
+    return this.#state.log.lastIndex;
+  }
+
+  /** The same object as before as long as nothing was asked of the core. */
   status(): RaftStatus {
-    return statusOf(this.#state);
+    return this.#status ??= statusOf(this.#state);
+  }
+
+  #changing(): RaftState {
+    this.#status = null;
+    return this.#state;
   }
 
   #tick(): void {

@@ -141,7 +141,7 @@ export function handleAppendEntriesReply(raft: RaftState, message: AppendEntries
 function handleSuccess(raft: RaftState, progress: Progress, message: AppendEntriesReply): void {
   raft.check(
     message.matchIndex <= raft.log.lastIndex,
-    `${message.from} acknowledges ${message.matchIndex}, past the log`,
+    () => `${message.from} acknowledges ${message.matchIndex}, past the log`,
   );
   const news = progress.acknowledged(message.matchIndex, raft.now);
   const answersProbe = progress.state === "probe" && message.matchIndex >= progress.nextIndex - 1;

@@ -19,7 +19,7 @@ export function resetElectionTimer(raft: RaftState, draw: "long" | "short"): voi
 
 /** Follows `leaderId` (null: nobody yet) in `term`; a newer term forgets the vote. Steps down from any role. */
 export function becomeFollower(raft: RaftState, term: number, leaderId: ReplicaId | null): void {
-  raft.check(term >= raft.currentTerm, `term ${term} is behind currentTerm`);
+  raft.check(term >= raft.currentTerm, () => `term ${term} is behind currentTerm`);
   if (term > raft.currentTerm) {
     raft.currentTerm = term;
     raft.votedFor = null;

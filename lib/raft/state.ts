@@ -148,10 +148,11 @@ export class RaftState {
   }
 
   /** An invariant: broken, the replica is poisoned through fatal() before anything is thrown. */
-  check(condition: boolean, message: string): asserts condition {
+  check(condition: boolean, message: string | (() => string)): asserts condition {
     if (condition) return;
-    this.options.fatal(`raft invariant broken on ${this.id} in term ${this.currentTerm}: ${message}`);
-    throw new BrokenInvariant(message);
+    const what = typeof message === "string" ? message : message();
+    this.options.fatal(`raft invariant broken on ${this.id} in term ${this.currentTerm}: ${what}`);
+    throw new BrokenInvariant(what);
   }
 
   send(message: Message): void {

@@ -22,15 +22,19 @@ export function statusOf(raft: RaftState): RaftStatus {
 }
 
 function peersOf(raft: RaftState): PeerStatus[] {
-  if (raft.leadership === null) return [];
-  return [...raft.leadership.progress].map(([id, progress]) => ({
-    id,
-    matchIndex: progress.matchIndex,
-    nextIndex: progress.nextIndex,
-    state: progress.state,
-    inflightMessages: progress.inflightMessages,
-    inflightBytes: progress.inflightBytes,
-    lastContactMs: progress.lastContact === null ? null : Math.max(0, raft.now - progress.lastContact),
-    hasForgotten: progress.hasForgotten,
-  }));
+  const peers: PeerStatus[] = [];
+  if (raft.leadership === null) return peers;
+  for (const [id, progress] of raft.leadership.progress) {
+    peers.push({
+      id,
+      matchIndex: progress.matchIndex,
+      nextIndex: progress.nextIndex,
+      state: progress.state,
+      inflightMessages: progress.inflightMessages,
+      inflightBytes: progress.inflightBytes,
+      lastContactMs: progress.lastContact === null ? null : Math.max(0, raft.now - progress.lastContact),
+      hasForgotten: progress.hasForgotten,
+    });
+  }
+  return peers;
 }

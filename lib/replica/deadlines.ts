@@ -58,16 +58,22 @@ export class Deadlines {
   sweep(now: number): void {
     const end = Math.floor(now / sliceMs);
     if (end <= this.#next) return;
-    const due = end - this.#next <= this.#slices.size
-      ? Array.from({ length: end - this.#next }, (_, at) => this.#next + at)
-      : [...this.#slices.keys()].filter((slice) => slice < end).sort((a, b) => a - b);
+    const first = this.#next;
     this.#next = end;
-    for (const slice of due) {
-      const ring = this.#slices.get(slice);
-      if (ring === undefined) continue;
-      this.#slices.delete(slice);
-      this.#expireAll(ring);
+    if (this.#slices.size === 0) return;
+    if (end - first <= this.#slices.size) {
+      for (let slice = first; slice < end; slice++) this.#expireSlice(slice);
+    } else {
+      const due = [...this.#slices.keys()].filter((slice) => slice < end).sort((a, b) => a - b);
+      for (const slice of due) this.#expireSlice(slice);
     }
+  }
+
+  #expireSlice(slice: number): void {
+    const ring = this.#slices.get(slice);
+    if (ring === undefined) return;
+    this.#slices.delete(slice);
+    this.#expireAll(ring);
   }
 
   #expireAll(ring: Ring): void {

@@ -268,7 +268,7 @@ export class Running {
   /** Followers that answer and take nothing, because their disks are full, leave a leader in office. */
   #watchCommits(now: number): void {
     const { commitIndex } = this.#raft;
-    if (!this.leads || this.#raft.status().last.index === commitIndex) this.#standstill = null;
+    if (!this.leads || this.#raft.lastIndex === commitIndex) this.#standstill = null;
     else if (this.#standstill?.commitIndex !== commitIndex) this.#standstill = { commitIndex, since: now };
   }
 

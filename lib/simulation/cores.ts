@@ -18,7 +18,8 @@ export class Cores {
   turned(node: string, core: Core): void {
     const before = this.#last.get(node);
     const status = core.status();
-    // Most turns change nothing that is asked about; a leader's progress may change alone.
+    // Most turns ask nothing of the core, or change nothing that is asked about; a leader's progress may change alone.
+    if (before === status) return;
     if (before !== undefined && status.role !== "leader" && isSame(before, status)) return;
     this.#last.set(node, status);
     this.#cores.set(node, core);

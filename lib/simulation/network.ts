@@ -18,11 +18,31 @@ export type Endpoint = {
   turn(task: () => void): void;
 };
 
-/** `dialled`: the addresses that it tries, whoever is there. */
-type Side = { readonly endpoint: Endpoint; readonly listener: LinkListener; readonly dialled: Set<string> };
+/** A process that listens. */
+type Side = {
+  readonly endpoint: Endpoint;
+  readonly listener: LinkListener;
+  /** The addresses that it tries, whoever is there. */
+  readonly dialled: Set<string>;
+  /** Its open links, by who was at the other end when they opened. */
+  readonly routes: Map<ReplicaId, Route>;
+  /** Who those are; null = to be made again. */
+  peers: readonly PeerIdentity[] | null;
+};
 
-/** An open link; each process sees who the other was when it opened. */
-type Link = { open: boolean; readonly sides: ReadonlyMap<string, { side: Side; peer: PeerIdentity }> };
+/** One end of a link: its process, who the other was when the link opened, and the way there. */
+type End = { readonly side: Side; readonly peer: PeerIdentity; readonly way: Way };
+type Link = { open: boolean; readonly ends: readonly [End, End] };
+type Route = { readonly link: Link; readonly here: End; readonly there: End };
+
+/** What is known of messages in one direction between two nodes, whatever links come and go. */
+type Way = {
+  /** Who blocks it just now. */
+  blocks: number;
+  inFlightBytes: number;
+  /** When the last message of each channel arrives. */
+  readonly lastArrival: Record<Channel, number>;
+};
 
 export type NetworkCounts = {
   sent: number;
@@ -44,11 +64,9 @@ export class Network {
   readonly #sides = new Map<string, Side>();
   readonly #links = new Map<string, Link>();
   readonly #connecting = new Set<string>();
-  readonly #blocked = new Map<string, number>();
+  readonly #ways = new Map<string, Way>();
   /** Where a node is, if no longer where it was at first. */
   readonly #moved = new Map<string, string>();
-  readonly #inFlightBytes = new Map<string, number>();
-  readonly #lastArrival = new Map<string, number>();
 
   constructor(
     timeline: Timeline,
@@ -66,9 +84,11 @@ export class Network {
   linksOf(endpoint: Endpoint): Links {
     const name = endpoint.name;
     const dialled = new Set<string>();
+    let side: Side | null = null;
     return {
       listen: (listener) => {
-        this.#sides.set(name, { endpoint, listener, dialled });
+        side = { endpoint, listener, dialled, routes: new Map(), peers: null };
+        this.#sides.set(name, side);
         for (const other of this.#sides.keys()) this.#connectSoon(name, other);
       },
       dial: (url) => {
@@ -78,8 +98,11 @@ export class Network {
           if (this.addressOf(other) === url) this.#connectSoon(name, other);
         }
       },
-      connected: () => this.#peersOf(name),
-      send: (to, message, channel) => this.#send(name, to, message, channel),
+      connected: () => side === null ? [] : peersOf(side),
+      send: (to, message, channel) => {
+        const route = side?.routes.get(to);
+        return route !== undefined && this.#send(route, message, channel);
+      },
       close: () => this.detach(name, 0),
     };
   }
@@ -97,23 +120,21 @@ export class Network {
 
   /** The process is gone. The others notice after `noticeMs`. */
   detach(name: string, noticeMs: number): void {
-    if (!this.#sides.delete(name)) return;
-    for (const [key, link] of this.#links) {
-      if (!link.sides.has(name)) continue;
-      link.open = false;
-      this.#links.delete(key);
-      for (const [end, { side, peer }] of link.sides) {
-        if (end === name) continue;
-        this.#timeline.after(noticeMs, () => this.#tellDown(side, peer));
-        this.#timeline.after(noticeMs, () => this.#connectSoon(end, name));
-      }
+    const gone = this.#sides.get(name);
+    if (gone === undefined) return;
+    this.#sides.delete(name);
+    for (const { link, there: { side, peer } } of [...gone.routes.values()]) {
+      const other = side.endpoint.name;
+      this.#links.delete(pair(name, other));
+      close(link);
+      this.#timeline.after(noticeMs, () => this.#tellDown(side, peer));
+      this.#timeline.after(noticeMs, () => this.#connectSoon(other, name));
     }
   }
 
   /** Messages from → to are lost until `unblock`; calls nest. Where the ends notice, the link goes down after a while. */
   block(from: string, to: string, noticeMs: number | null): void {
-    const key = way(from, to);
-    this.#blocked.set(key, (this.#blocked.get(key) ?? 0) + 1);
+    this.#way(from, to).blocks++;
     const link = this.#links.get(pair(from, to));
     if (link === undefined || noticeMs === null) return;
     this.#timeline.after(noticeMs, () => {
@@ -122,22 +143,20 @@ export class Network {
   }
 
   unblock(from: string, to: string): void {
-    const key = way(from, to);
-    const left = (this.#blocked.get(key) ?? 0) - 1;
-    if (left > 0) this.#blocked.set(key, left);
-    else this.#blocked.delete(key);
+    const way = this.#way(from, to);
+    way.blocks = Math.max(0, way.blocks - 1);
     this.#connectSoon(from, to);
   }
 
   unblockAll(): void {
-    this.#blocked.clear();
+    for (const way of this.#ways.values()) way.blocks = 0;
     for (const a of this.#sides.keys()) {
       for (const b of this.#sides.keys()) if (a < b) this.#connectSoon(a, b);
     }
   }
 
   isBlocked(from: string, to: string): boolean {
-    return this.#blocked.size > 0 && this.#blocked.has(way(from, to));
+    return (this.#ways.get(`${from}>${to}`)?.blocks ?? 0) > 0;
   }
 
   /** Ends an open link from outside (a reset); it is dialled again. */
@@ -146,13 +165,14 @@ export class Network {
     if (link !== undefined) this.#closeLink(pair(a, b), link);
   }
 
-  #peersOf(name: string): PeerIdentity[] {
-    const peers: PeerIdentity[] = [];
-    for (const link of this.#links.values()) {
-      const here = link.sides.get(name);
-      if (here !== undefined) peers.push(here.peer);
+  #way(from: string, to: string): Way {
+    const key = `${from}>${to}`;
+    let way = this.#ways.get(key);
+    if (way === undefined) {
+      way = { blocks: 0, inFlightBytes: 0, lastArrival: { bulk: 0, control: 0 } };
+      this.#ways.set(key, way);
     }
-    return peers;
+    return way;
   }
 
   #connectSoon(a: string, b: string): void {
@@ -175,16 +195,17 @@ export class Network {
     const [clusterA, clusterB] = [identityA.clusterId, identityB.clusterId];
     if (clusterA !== null && clusterB !== null && clusterA !== clusterB) return;
     if (!sideA.endpoint.admit(identityB) || !sideB.endpoint.admit(identityA)) return;
-    const link: Link = {
-      open: true,
-      sides: new Map([[a, { side: sideA, peer: identityB }], [b, { side: sideB, peer: identityA }]]),
-    };
+    const endA: End = { side: sideA, peer: identityB, way: this.#way(a, b) };
+    const endB: End = { side: sideB, peer: identityA, way: this.#way(b, a) };
+    const link: Link = { open: true, ends: [endA, endB] };
     this.#links.set(pair(a, b), link);
+    addRoute(sideA, { link, here: endA, there: endB });
+    addRoute(sideB, { link, here: endB, there: endA });
     // Both have said where they are.
     sideA.dialled.add(urlB);
     sideB.dialled.add(urlA);
     this.#trace.line(`link ${a}-${b} up`);
-    for (const { side, peer } of link.sides.values()) {
+    for (const { side, peer } of link.ends) {
       side.endpoint.turn(() => {
         if (link.open) side.listener.up(peer);
       });
@@ -193,12 +214,12 @@ export class Network {
 
   #closeLink(key: string, link: Link): void {
     if (!link.open) return;
-    link.open = false;
+    close(link);
     this.#links.delete(key);
-    this.#trace.line(`link ${[...link.sides.keys()].join("-")} down`);
-    for (const { side, peer } of link.sides.values()) this.#tellDown(side, peer);
-    const [a, b] = [...link.sides.keys()];
-    if (a !== undefined && b !== undefined) this.#connectSoon(a, b);
+    const [a, b] = link.ends.map(({ side }) => side.endpoint.name) as [string, string];
+    this.#trace.line(`link ${a}-${b} down`);
+    for (const { side, peer } of link.ends) this.#tellDown(side, peer);
+    this.#connectSoon(a, b);
   }
 
   #tellDown(side: Side, peer: PeerIdentity): void {
@@ -207,80 +228,77 @@ export class Network {
     });
   }
 
-  #send(from: string, to: ReplicaId, message: PeerMessage, channel: Channel): boolean {
-    const link = this.#linkTo(from, to);
-    if (link === undefined) return false;
-    const target = link.other;
+  #send(route: Route, message: PeerMessage, channel: Channel): boolean {
+    const { link, here, there } = route;
+    const { way } = here;
     const size = channel === "bulk" ? messageBytes(message) : 0;
-    const key = way(from, target);
-    const inFlight = this.#inFlightBytes.get(key) ?? 0;
-    if (inFlight > 0 && inFlight + size > this.weather.bufferBytes) {
+    if (way.inFlightBytes > 0 && way.inFlightBytes + size > this.weather.bufferBytes) {
       this.counts.refused++;
       return false;
     }
     this.counts.sent++;
-    for (const listen of this.onSend) listen(from, message);
-    if (!link.link.open) return false; // an ambush
-    this.#observe(link.self.replica, message);
+    for (const listen of this.onSend) listen(here.side.endpoint.name, message);
+    if (!link.open) return false; // an ambush
+    this.#observe(there.peer.replica, message);
     const random = this.#random;
-    const lost = this.isBlocked(from, target) || random.chance(this.weather.loss);
+    const lost = way.blocks > 0 || random.chance(this.weather.loss);
     if (this.#trace.on) {
-      this.#trace.line(`${from}->${target} ${describeMessage(message)}${lost ? " (lost)" : ""}`);
+      const [from, to] = [here.side.endpoint.name, there.side.endpoint.name];
+      this.#trace.line(`${from}->${to} ${describeMessage(message)}${lost ? " (lost)" : ""}`);
     }
     if (lost) {
       this.counts.lost++;
       return true;
     }
-    this.#deliverLater(link, from, message, channel, size);
+    this.#deliverLater(route, message, channel, size);
     if (message.type !== "Forward" && random.chance(this.weather.duplicate)) {
       this.counts.doubled++;
-      this.#deliverLater(link, from, message, channel, 0);
+      this.#deliverLater(route, message, channel, 0);
     }
     return true;
   }
 
-  #deliverLater(
-    { link, other, self }: { link: Link; other: string; self: PeerIdentity },
-    from: string,
-    message: PeerMessage,
-    channel: Channel,
-    size: number,
-  ): void {
+  #deliverLater({ link, here, there }: Route, message: PeerMessage, channel: Channel, size: number): void {
     const { weather } = this;
+    const { way } = here;
     const random = this.#random;
     let delay = weather.minDelayMs + random.exponential(weather.meanDelayMs);
     if (random.chance(weather.spike)) delay += random.between(0, weather.spikeMs);
     let arrival = this.#timeline.now + delay;
-    const key = way(from, other);
     if (weather.ordered) {
-      const stream = `${key}/${channel}`;
-      arrival = Math.max(arrival, this.#lastArrival.get(stream) ?? 0);
-      this.#lastArrival.set(stream, arrival);
+      arrival = Math.max(arrival, way.lastArrival[channel]);
+      way.lastArrival[channel] = arrival;
     }
-    if (size > 0) this.#inFlightBytes.set(key, (this.#inFlightBytes.get(key) ?? 0) + size);
+    way.inFlightBytes += size;
     this.#timeline.at(arrival, () => {
-      if (size > 0) this.#inFlightBytes.set(key, (this.#inFlightBytes.get(key) ?? size) - size);
-      const there = link.sides.get(other);
-      if (!link.open || there === undefined || this.isBlocked(from, other)) {
+      way.inFlightBytes -= size;
+      if (!link.open || way.blocks > 0) {
         this.counts.lost++;
         return;
       }
       this.counts.delivered++;
-      there.side.endpoint.turn(() => {
-        if (link.open) there.side.listener.message(self.replica, message);
+      const { endpoint, listener } = there.side;
+      endpoint.turn(() => {
+        if (link.open) listener.message(there.peer.replica, message);
       });
     });
   }
+}
 
-  #linkTo(from: string, to: ReplicaId): { link: Link; other: string; self: PeerIdentity } | undefined {
-    // Ids name nodes, so that the link is found without a search; the incarnation must match.
-    const tilde = to.indexOf("~");
-    const other = tilde < 0 ? to : to.slice(0, tilde);
-    const link = this.#links.get(pair(from, other));
-    const here = link?.sides.get(from);
-    const there = link?.sides.get(other);
-    if (link === undefined || here === undefined || there === undefined) return undefined;
-    return here.peer.replica === to ? { link, other, self: there.peer } : undefined;
+function peersOf(side: Side): readonly PeerIdentity[] {
+  return side.peers ??= [...side.routes.values()].map(({ here }) => here.peer);
+}
+
+function addRoute(side: Side, route: Route): void {
+  side.routes.set(route.here.peer.replica, route);
+  side.peers = null;
+}
+
+function close(link: Link): void {
+  link.open = false;
+  for (const { side, peer } of link.ends) {
+    side.routes.delete(peer.replica);
+    side.peers = null;
   }
 }
 
@@ -291,8 +309,4 @@ export function firstAddressOf(name: string): string {
 
 function pair(a: string, b: string): string {
   return a < b ? `${a} ${b}` : `${b} ${a}`;
-}
-
-function way(from: string, to: string): string {
-  return `${from}>${to}`;
 }
