@@ -6,14 +6,17 @@ export type GossipMessage =
   | { readonly type: "digest"; readonly digest: Digest }
   | { readonly type: "news"; readonly news: News };
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 export function encodeGossip(message: GossipMessage): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(message));
+  return encoder.encode(JSON.stringify(message));
 }
 
 export function decodeGossip(bytes: Uint8Array): GossipMessage | null {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    value = JSON.parse(decoder.decode(bytes));
   } catch {
     return null;
   }

@@ -93,10 +93,13 @@ export class Gossip {
     return this.#known.get(replica) ?? null;
   }
 
-  /** What is due now, to some of `peers`. Called at least every 100 ms or so; most calls return nothing. */
-  poll(now: number, peers: readonly ReplicaId[]): Outgoing[] {
+  /** What is due now, to some of the peers. Called at least every 100 ms or so; most calls return nothing. */
+  poll(now: number, peersNow: () => readonly ReplicaId[]): Outgoing[] {
+    const hasNews = this.#fresh.size > 0 || this.#configurationIsFresh || this.#leaderIsFresh;
+    if (!hasNews && now < this.#nextRound) return [];
     const outgoing: Outgoing[] = [];
-    if (this.#fresh.size > 0 || this.#configurationIsFresh || this.#leaderIsFresh) {
+    const peers = peersNow();
+    if (hasNews) {
       const news: News = {
         members: [...this.#fresh].flatMap((replica) => this.#known.get(replica)?.news ?? []).slice(
           0,
@@ -106,14 +109,12 @@ export class Gossip {
         leader: this.#leaderIsFresh ? this.#leader : null,
       };
       const to = this.#choose(peers);
-      outgoing.push(...to.map((peer) => pack(peer, { type: "news", news })));
+      outgoing.push(...packs(to, { type: "news", news }));
       if (to.length > 0) this.#forgetFresh();
     }
     if (now >= this.#nextRound) {
       this.#nextRound = now + roundMs;
-      for (const to of this.#choose(peers)) {
-        outgoing.push(pack(to, { type: "digest", digest: this.#digest(true) }));
-      }
+      outgoing.push(...packs(this.#choose(peers), { type: "digest", digest: this.#digest(true) }));
     }
     return outgoing;
   }
@@ -208,4 +209,10 @@ export class Gossip {
 
 function pack(to: ReplicaId, message: GossipMessage): Outgoing {
   return { to, payload: encodeGossip(message) };
+}
+
+/** The same for several. */
+function packs(to: readonly ReplicaId[], message: GossipMessage): Outgoing[] {
+  const payload = encodeGossip(message);
+  return to.map((peer) => ({ to: peer, payload }));
 }

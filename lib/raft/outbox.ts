@@ -35,21 +35,32 @@ export class Outbox {
     raft.readStates = [];
     this.#number = number;
     // Before this Ready joins the outstanding ones: its own term may be the one that is not durable yet.
-    const mayOvertake = (message: Message) =>
-      message.type === "AppendEntries" && raft.durableTerm === raft.currentTerm &&
-      message.term === raft.currentTerm;
+    const [overtaking, waiting] = this.#split(messages);
     if (persists) raft.outstanding.push({ number, at: raft.now, term: raft.currentTerm });
     return {
       number,
       hardState,
       entries,
       configurations,
-      messages: messages.filter(mayOvertake),
-      messagesAfterPersist: messages.filter((message) => !mayOvertake(message)),
+      messages: overtaking,
+      messagesAfterPersist: waiting,
       committed,
       reads,
       softState,
     };
+  }
+
+  /** What may overtake the fsync, and what has to wait for it. */
+  #split(messages: readonly Message[]): [overtaking: readonly Message[], waiting: readonly Message[]] {
+    const { currentTerm, durableTerm } = this.#raft;
+    if (messages.length === 0 || durableTerm !== currentTerm) return [[], messages];
+    const overtaking: Message[] = [];
+    const waiting: Message[] = [];
+    for (const message of messages) {
+      const overtakes = message.type === "AppendEntries" && message.term === currentTerm;
+      (overtakes ? overtaking : waiting).push(message);
+    }
+    return [overtaking, waiting];
   }
 
   /** Everything up to Ready `number` is durable. */

@@ -93,9 +93,10 @@ export class Raft {
 
   /** What is owed since the last call; null = nothing. */
   ready(): Ready | null {
-    const raft = this.#changing();
     const ready = this.#outbox.take();
-    settleFreshness(raft);
+    settleFreshness(this.#state);
+    // What is owed to nobody has changed nothing that a picture shows.
+    if (ready !== null) this.#status = null;
     return ready;
   }
 

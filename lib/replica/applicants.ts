@@ -32,6 +32,7 @@ export class Applicants {
   }
 
   all(now: number): readonly Applicant[] {
+    if (this.#asked.size === 0) return [];
     return [...this.#asked.values()].filter(({ at }) => now - at <= forgetMs)
       .map(({ at: _at, ...applicant }) => applicant);
   }

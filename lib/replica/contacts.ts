@@ -40,10 +40,10 @@ export class Contacts {
   }
 
   all(now: number): ReadonlyMap<ReplicaId, Contact> {
-    return new Map(
-      [...this.#heard].map((
-        [replica, { at, ...said }],
-      ) => [replica, { ...said, agoMs: Math.max(0, now - at) }]),
-    );
+    const all = new Map<ReplicaId, Contact>();
+    for (const [replica, { at, url, version }] of this.#heard) {
+      all.set(replica, { agoMs: Math.max(0, now - at), url, version });
+    }
+    return all;
   }
 }

@@ -63,6 +63,7 @@ export class Gossiping {
 
   /** A configuration that this replica knows to be committed. */
   configured({ index, configuration }: ConfigurationAt): void {
+    if (index <= (this.#gossip.configuration?.index ?? -1)) return;
     this.#gossip.configured({ index, ...configuration });
   }
 
@@ -107,9 +108,10 @@ export class Gossiping {
       this.#say(now, role);
     }
     const cluster = this.#options.identity.clusterId;
-    const peers = links.connected().flatMap(({ replica, clusterId }) =>
-      clusterId === null || clusterId === cluster ? [replica] : []
-    );
+    const peers = () =>
+      links.connected().flatMap(({ replica, clusterId }) =>
+        clusterId === null || clusterId === cluster ? [replica] : []
+      );
     this.#send(this.#gossip.poll(now, peers));
     if (now - this.#dialledAt >= dialMs) {
       this.#dialledAt = now;

@@ -79,6 +79,7 @@ export class LocalIdentity {
   readonly nonce: string;
   readonly #durableLog: DurableLog;
   readonly #boots: Boots;
+  readonly #replica: ReplicaId;
   #node: NodeRecord;
   /** The same with what is being made durable. */
   #saving: NodeRecord;
@@ -88,6 +89,7 @@ export class LocalIdentity {
     this.#node = this.#saving = node;
     this.nonce = nonce;
     this.#boots = new Boots(node.peerBoots);
+    this.#replica = replicaId(node.id, node.incarnation);
   }
 
   get id(): string {
@@ -95,7 +97,7 @@ export class LocalIdentity {
   }
 
   get replica(): ReplicaId {
-    return replicaId(this.#node.id, this.#node.incarnation);
+    return this.#replica;
   }
 
   get bootCount(): number {

@@ -39,6 +39,7 @@ export class Newcomers {
   }
 
   all(now: number): readonly (BringUpStatus & { readonly replica: ReplicaId })[] {
+    if (this.#bringUps.size === 0) return [];
     return [...this.#bringUps].map(([replica, bringUp]) => ({ replica, ...bringUp.status(now) }));
   }
 

@@ -47,7 +47,7 @@ class Village {
       for (const [name, gossip] of this.nodes) {
         if (this.isolated.has(name)) continue;
         const peers = [...this.nodes.keys()].filter((other) => other !== name && !this.isolated.has(other));
-        this.#send(name, gossip.poll(this.now, peers));
+        this.#send(name, gossip.poll(this.now, () => peers));
       }
     }
   }
