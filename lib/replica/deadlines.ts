@@ -61,7 +61,7 @@ export class Deadlines {
     const first = this.#next;
     this.#next = end;
     if (this.#slices.size === 0) return;
-    if (end - first <= this.#slices.size) {
+    if (end - first <= this.#slices.size + 8) {
       for (let slice = first; slice < end; slice++) this.#expireSlice(slice);
     } else {
       const due = [...this.#slices.keys()].filter((slice) => slice < end).sort((a, b) => a - b);
