@@ -14,11 +14,10 @@ import {
   wholeNumber,
   wholeNumberOrNone,
 } from "../lib/cli/settings.ts";
-import { changesMembers, counted, describeFailure, kvWorkload, simulate } from "../lib/simulation/mod.ts";
+import { type Done, runTasks, type Task } from "../lib/cli/simulation-workers.ts";
+import { changesMembers, counted, describeFailure, Tally } from "../lib/simulation/mod.ts";
 
 const folder = new URL("../dist/hunt/", import.meta.url).pathname;
-
-type Sum = { runs: number; operations: number; faults: number; simulatedMs: number; failures: string[] };
 
 const settings = {
   minutes: {
@@ -57,22 +56,14 @@ const settings = {
     help: "only seeds under which the members change",
     schema: toggle(),
   },
-  worker: {
-    flags: "--worker <number>",
-    variables: [],
-    help: "of the processes of one hunt: which",
-    schema: wholeNumberOrNone(0, 255),
-  },
 } satisfies Settings;
 
 const values = given();
 const minutes = values.minutes ?? 1;
-const simulatedMinutes = values.simulated ?? 1;
-const { jobs, nodes: askedNodes, members, worker } = values;
+const { jobs, nodes: askedNodes, members } = values;
+const durationMs = Math.max(1, Math.round((values.simulated ?? 1) * 60_000));
 const firstSeed = values.seed ?? Math.floor(Math.random() * 2 ** 40);
-
-if (worker === null) await lead();
-else await work(worker);
+await hunt();
 
 function given(): Values<typeof settings> {
   const command = declare(new Command("hunt").description("runs the world from fresh seeds"), settings);
@@ -85,83 +76,55 @@ function given(): Values<typeof settings> {
   }
 }
 
-/** Starts the workers, adds up what they say a line at a time, and reports. */
-async function lead(): Promise<void> {
+/** Adds up what the processes say, and reports. */
+async function hunt(): Promise<void> {
   console.log(`hunt: ${minutes} min, ${counted(jobs, "process")}, seeds from ${firstSeed}`);
   const beganAt = performance.now();
-  const sum: Sum = { runs: 0, operations: 0, faults: 0, simulatedMs: 0, failures: [] };
+  const tally = new Tally();
   const line = () => {
+    const { runs, operations, faults, simulatedMs, failures } = tally.report();
     const real = (performance.now() - beganAt) / 60_000;
-    const simulated = sum.simulatedMs / 60_000;
-    return `${counted(sum.runs, "seed")}, ${sum.operations} operations, ${counted(sum.faults, "fault")}, ` +
+    const simulated = simulatedMs / 60_000;
+    return `${counted(runs, "seed")}, ${operations} operations, ${counted(faults, "fault")}, ` +
       `${simulated.toFixed(0)} simulated minutes in ${real.toFixed(1)} real ones ` +
-      `(${(simulated / real).toFixed(0)} per minute), ${counted(sum.failures.length, "failure")}`;
+      `(${(simulated / real).toFixed(0)} per minute), ${counted(failures.length, "failure")}`;
   };
   const timer = setInterval(() => console.log(line()), 30_000);
-  const exits = await Promise.all(Array.from({ length: jobs }, (_, at) => follow(at, sum)));
-  clearInterval(timer);
-  console.log(`hunt: ${line()}`);
-  const died = exits.some((code) => code !== 0);
-  if (died) console.error(`hunt: a worker ended with ${exits.join(", ")}`);
-  process.exitCode = died || sum.failures.length > 0 ? 1 : 0;
-}
-
-async function follow(at: number, sum: Sum): Promise<number> {
-  const args = [
-    "--minutes",
-    String(minutes),
-    "--jobs",
-    String(jobs),
-    "--simulated",
-    String(simulatedMinutes),
-  ];
-  if (askedNodes !== null) args.push("--nodes", String(askedNodes));
-  if (members) args.push("--members");
-  const child = Bun.spawn(
-    [process.execPath, import.meta.path, ...args, "--seed", String(firstSeed), "--worker", String(at)],
-    { stdout: "pipe", stderr: "inherit" },
-  );
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of child.stdout) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const text of lines) await add(sum, text);
+  const found: Promise<void>[] = [];
+  try {
+    await runTasks({
+      command: [process.execPath, new URL("../main.ts", import.meta.url).pathname, "simulate", "--worker"],
+      jobs,
+      tasks: tasks(beganAt + minutes * 60_000),
+      onDone: (done) => {
+        tally.add(done.result, done.shrunk);
+        if (done.shrunk !== null) found.push(keep(done, done.shrunk));
+        return true;
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    console.error(`hunt: ${error.message}`);
+    process.exitCode = 1;
   }
-  return await child.exited;
+  clearInterval(timer);
+  await Promise.all(found);
+  console.log(`hunt: ${line()}`);
+  if (tally.report().failures.length > 0) process.exitCode = 1;
 }
 
-async function add(sum: Sum, text: string): Promise<void> {
-  const { runs, operations, faults, simulatedMs, failure } = JSON.parse(text) as Omit<Sum, "failures"> & {
-    failure: string | null;
-  };
-  sum.runs += runs;
-  sum.operations += operations;
-  sum.faults += faults;
-  sum.simulatedMs += simulatedMs;
-  if (failure === null) return;
-  sum.failures.push(failure);
+/** Seed after seed until the time is over; sizes of the cluster in turn unless one was asked for. */
+function* tasks(endAt: number): Iterable<Task> {
+  for (let seed = firstSeed; performance.now() < endAt; seed++) {
+    const nodes = askedNodes ?? (seed % 4 === 0 ? 3 : 5);
+    if (members && !changesMembers(seed, nodes)) continue;
+    yield { run: { seed, nodes, durationMs }, keys: seed % 3 === 0 ? 6 : 24 };
+  }
+}
+
+async function keep({ task, result }: Done, shrunk: Done["result"]): Promise<void> {
+  const failure = describeFailure(result, shrunk, null, task.keys);
   console.log(failure);
   await mkdir(folder, { recursive: true });
   await appendFile(`${folder}failures.txt`, `${failure}\n\n`);
-}
-
-/** One process: every jobs-th seed; sizes of the cluster in turn unless one was asked for. */
-async function work(at: number): Promise<void> {
-  const endAt = performance.now() + minutes * 60_000;
-  for (let seed = firstSeed + at; performance.now() < endAt; seed += jobs) {
-    const nodes = askedNodes ?? (seed % 4 === 0 ? 3 : 5);
-    // --members: only seeds under which the members change.
-    if (members && !changesMembers(seed, nodes)) continue;
-    const keys = seed % 3 === 0 ? 6 : 24;
-    const report = await simulate({
-      workload: kvWorkload({ keys }),
-      seeds: [seed],
-      run: { nodes, durationMs: Math.max(1, Math.round(simulatedMinutes * 60_000)) },
-    });
-    const { runs, operations, faults, simulatedMs, failures } = report;
-    const found = failures[0];
-    const failure = found === undefined ? null : describeFailure(found.failed, found.shrunk, null, keys);
-    process.stdout.write(`${JSON.stringify({ runs, operations, faults, simulatedMs, failure })}\n`);
-  }
 }

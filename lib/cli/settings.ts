@@ -11,6 +11,8 @@ export type Setting<Schema extends v.GenericSchema<string | undefined, unknown>>
   /** The first that is set and not empty. */
   readonly variables: readonly string[];
   readonly help: string;
+  /** For the program itself: not in its help. */
+  readonly hidden?: true;
   /** Gets the text, undefined where none was given; a switch gets "true". */
   readonly schema: Schema;
 };
@@ -25,8 +27,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Declares the flags on a command; their variables stand in its help. */
 export function declare(command: Command, settings: Settings): Command {
-  for (const { flags, variables, help } of Object.values(settings)) {
-    command.option(flags, variables.length > 0 ? `${help} [${variables.join(", ")}]` : help);
+  for (const { flags, variables, help, hidden = false } of Object.values(settings)) {
+    const told = variables.length > 0 ? `${help} [${variables.join(", ")}]` : help;
+    command.addOption(new Option(flags, told).hideHelp(hidden));
   }
   return command;
 }

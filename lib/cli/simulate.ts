@@ -1,5 +1,6 @@
 // `coracle simulate`: runs the deterministic world from seeds. Progress on stderr, the result on stdout's last line; a
 // failure is made small, explained, and comes with the one command that shows it again.
+import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import * as v from "valibot";
 import {
@@ -16,12 +17,14 @@ import {
   runOptionsOf,
   type RunResult,
   runWorld,
-  simulate,
   type SimulationReport,
+  Tally,
   unknownFault,
 } from "../simulation/mod.ts";
 import { Failure, wrongUsage } from "./failure.ts";
 import { printJson, printLine } from "./output.ts";
+import { selfCommand } from "./self-command.ts";
+import { runTasks, type Task, work } from "./simulation-workers.ts";
 import {
   declare,
   positiveNumberOrNone,
@@ -83,8 +86,21 @@ const settings = {
     help: "keys that the clients write (default: 24)",
     schema: wholeNumber(24, 1, 100_000),
   },
+  jobs: {
+    flags: "--jobs <number>",
+    variables: [],
+    help: "processes that share the runs (default: one a core)",
+    schema: wholeNumberOrNone(1, 256),
+  },
   trace: { flags: "--trace", variables: [], help: "print everything that happens", schema: toggle() },
   json: { flags: "--json", variables: [], help: "the result as JSON", schema: toggle() },
+  worker: {
+    flags: "--worker",
+    variables: [],
+    help: "runs what another process asks for on standard input",
+    hidden: true,
+    schema: toggle(),
+  },
 } satisfies Settings;
 
 type Options = Values<typeof settings>;
@@ -102,6 +118,7 @@ export function simulateCommand(): Command {
 }
 
 async function simulateAction(options: Options): Promise<void> {
+  if (options.worker) return await work();
   const { runs, keys, trace, scenario, json } = options;
   const seed = options.seed ?? Math.floor(Math.random() * 1e9);
   const workload = kvWorkload({ keys });
@@ -120,14 +137,16 @@ async function simulateAction(options: Options): Promise<void> {
     return await traced(await runWorld(workload, { ...run, seed, trace: writeOut }), as);
   }
   const beganAt = performance.now();
+  const tally = new Tally();
   let done = 0;
   let toldAt = beganAt;
   const note = (text: string) => process.stderr.isTTY ? process.stderr.write(`\r\x1b[K${text}`) : undefined;
-  const report = await simulate({
-    workload,
-    seeds: consecutive(seed, runs),
-    run,
-    onRun: (result) => {
+  await runTasks({
+    command: [...selfCommand(), "simulate", "--worker"],
+    jobs: Math.min(options.jobs ?? availableParallelism(), Math.ceil(runs / 2)),
+    tasks: consecutive(seed, runs, run, keys),
+    onDone: ({ result, shrunk }) => {
+      tally.add(result, shrunk);
       done++;
       if (runs <= 20) process.stderr.write(`${describeRun(result)}\n`);
       else if (process.stderr.isTTY) note(`${done} of ${runs} runs`);
@@ -135,21 +154,27 @@ async function simulateAction(options: Options): Promise<void> {
         toldAt = performance.now();
         process.stderr.write(`${done} of ${runs} runs\n`);
       }
+      return shrunk === null;
     },
     onShrink: (what) => note(`smaller: ${what}`),
   });
   note("");
-  await tell(report, (performance.now() - beganAt) / 1000, as);
+  await tell(tally.report(), (performance.now() - beganAt) / 1000, as);
 }
 
-function* consecutive(first: number, count: number): Iterable<number> {
-  for (let at = 0; at < count; at++) yield first + at;
+function* consecutive(
+  first: number,
+  count: number,
+  run: Omit<RunOptions, "seed">,
+  keys: number,
+): Iterable<Task> {
+  for (let at = 0; at < count; at++) yield { run: { ...run, seed: first + at }, keys };
 }
 
 async function traced(result: RunResult, as: Telling): Promise<void> {
-  const failures = result.violation === null ? [] : [{ failed: result, shrunk: result }];
-  const { operations, faults, committed, messages, simulatedMs } = result;
-  await tell({ runs: 1, operations, faults, committed, messages, simulatedMs, failures }, null, as);
+  const tally = new Tally();
+  tally.add(result, result.violation === null ? null : result);
+  await tell(tally.report(), null, as);
 }
 
 /** `seconds` null: the run was traced, and how long that took says nothing. */

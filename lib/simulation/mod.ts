@@ -14,6 +14,7 @@ export {
   simulate,
   type SimulateOptions,
   type SimulationReport,
+  Tally,
 } from "./simulate.ts";
 export type { Oracle, Workload, WorkloadClient, WorkloadOperation } from "./workload.ts";
 export type { RunOptions, RunResult } from "./run.ts";

@@ -112,6 +112,11 @@ export class SimulatedNode<Query, Answer> {
       this.clock,
       (error) => this.#uncaught(process, error),
     );
+    process.onBusy = (turns) =>
+      this.#world.invariants.fail(
+        "Busy loop",
+        `${this.name} did ${turns} turns that nothing but the one before asked for`,
+      );
     this.process = process;
     trace.line(`${this.name} starts`);
     process.turn(() => this.#boot(process));

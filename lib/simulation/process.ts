@@ -4,9 +4,12 @@ import type { Scheduler } from "../replica/ports.ts";
 import { Holds, type Release } from "./holds.ts";
 import type { NodeClock, Timeline } from "./time.ts";
 
-type Held = { readonly task: () => void; readonly timer: boolean };
+/** `depth`: of so many turns each was asked for by the one before, and by nothing else. */
+type Held = { readonly task: () => void; readonly timer: boolean; readonly depth: number };
 
 const quickMs = 0.02;
+/** A loop that turns so often without an event from outside turns for nothing. */
+const busyTurns = 50;
 
 export class SimulatedProcess {
   readonly name: string;
@@ -15,6 +18,10 @@ export class SimulatedProcess {
   alive = true;
   /** Told after each turn. */
   onTurn: () => void = () => {};
+  /** Told when it turns round and round though nothing happens to it: a real one would take a whole core. */
+  onBusy: (turns: number) => void = () => {};
+  /** Of the turn under way. */
+  #depth = 0;
   /** How long the end of a turn takes to come, ms. */
   #turnMs = quickMs;
   #pausedAt = 0;
@@ -36,19 +43,27 @@ export class SimulatedProcess {
     this.#crashed = crashed;
     this.scheduler = {
       after: (ms, task) => this.#after(ms, task),
-      defer: (task) => void timeline.after(this.#turnMs, () => this.turn(task)),
+      defer: (task) => {
+        const depth = this.#depth + 1;
+        if (depth > busyTurns) this.onBusy(depth);
+        timeline.after(this.#turnMs, () => this.#turn({ task, timer: false, depth }));
+      },
     };
   }
 
   /** Runs `task` as a turn of the loop: now, or in its place among those that wait. */
   turn(task: () => void, timer = false): void {
+    this.#turn({ task, timer, depth: 0 });
+  }
+
+  #turn(held: Held): void {
     if (!this.alive) return;
     if (this.paused || this.#held.length > 0 || this.#timeline.now < this.#blockedUntil) {
-      this.#held.push({ task, timer });
+      this.#held.push(held);
       this.#wakeLater();
       return;
     }
-    this.#run(task);
+    this.#run(held);
   }
 
   /** The loop does nothing else for so long. */
@@ -105,13 +120,15 @@ export class SimulatedProcess {
     for (const then of this.#ended) then();
   }
 
-  #run(task: () => void): void {
+  #run({ task, depth }: Held): void {
+    this.#depth = depth;
     try {
       task();
       if (this.alive) this.onTurn();
     } catch (error) {
       this.#crashed(error);
     }
+    this.#depth = 0;
   }
 
   #wakeLater(): void {
@@ -122,7 +139,7 @@ export class SimulatedProcess {
       if (!this.alive || this.paused) return;
       if (this.#timeline.now >= this.#blockedUntil) {
         const next = this.#held.shift();
-        if (next !== undefined) this.#run(next.task);
+        if (next !== undefined) this.#run(next);
       }
       this.#wakeLater();
     });

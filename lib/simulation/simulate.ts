@@ -32,28 +32,58 @@ export type SimulationReport = {
   readonly failures: readonly Failure[];
 };
 
+/** Adds runs up. */
+export class Tally {
+  #runs = 0;
+  #operations = 0;
+  #faults = 0;
+  #committed = 0;
+  #messages = 0;
+  #simulatedMs = 0;
+  readonly #failures: Failure[] = [];
+
+  /** `shrunk`: the smaller run that shows the same, of one that failed. */
+  add(result: RunResult, shrunk: RunResult | null): void {
+    this.#runs++;
+    this.#operations += result.operations;
+    this.#faults += result.faults;
+    this.#committed += result.committed;
+    this.#messages += result.messages;
+    this.#simulatedMs += result.simulatedMs;
+    if (shrunk !== null) this.#failures.push({ failed: result, shrunk });
+  }
+
+  report(): SimulationReport {
+    return {
+      runs: this.#runs,
+      operations: this.#operations,
+      faults: this.#faults,
+      committed: this.#committed,
+      messages: this.#messages,
+      simulatedMs: this.#simulatedMs,
+      failures: this.#failures,
+    };
+  }
+}
+
 export async function simulate<Query, Answer, State, Input, Output>(
   options: SimulateOptions<Query, Answer, State, Input, Output>,
 ): Promise<SimulationReport> {
   const { workload, seeds, run = {}, maxShrinkRuns = 60, stopAtFailure = true } = options;
-  const failures: Failure[] = [];
-  const sum = { runs: 0, operations: 0, faults: 0, committed: 0, messages: 0, simulatedMs: 0 };
+  const tally = new Tally();
   for (const seed of seeds) {
     const result = await runWorld(workload, { ...run, seed });
-    sum.runs++;
-    sum.operations += result.operations;
-    sum.faults += result.faults;
-    sum.committed += result.committed;
-    sum.messages += result.messages;
-    sum.simulatedMs += result.simulatedMs;
     options.onRun?.(result);
-    if (result.violation === null) continue;
+    if (result.violation === null) {
+      tally.add(result, null);
+      continue;
+    }
     const again = (smaller: RunOptions) => runWorld(workload, smaller);
     const shrunk = maxShrinkRuns === 0
       ? result
       : (await shrink(result, again, maxShrinkRuns, options.onShrink)).result;
-    failures.push({ failed: result, shrunk });
+    tally.add(result, shrunk);
     if (stopAtFailure) break;
   }
-  return { ...sum, failures };
+  return tally.report();
 }
