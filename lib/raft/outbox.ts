@@ -53,11 +53,12 @@ export class Outbox {
   /** What may overtake the fsync, and what has to wait for it. */
   #split(messages: readonly Message[]): [overtaking: readonly Message[], waiting: readonly Message[]] {
     const { currentTerm, durableTerm } = this.#raft;
-    if (messages.length === 0 || durableTerm !== currentTerm) return [[], messages];
+    if (messages.length === 0) return [messages, messages];
     const overtaking: Message[] = [];
     const waiting: Message[] = [];
     for (const message of messages) {
-      const overtakes = message.type === "AppendEntries" && message.term === currentTerm;
+      const overtakes = message.type === "AppendEntries" && durableTerm === currentTerm &&
+        message.term === currentTerm;
       (overtakes ? overtaking : waiting).push(message);
     }
     return [overtaking, waiting];
