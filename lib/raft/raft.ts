@@ -93,10 +93,9 @@ export class Raft {
 
   /** What is owed since the last call; null = nothing. */
   ready(): Ready | null {
+    const raft: RaftState = this.#changing();
     const ready = this.#outbox.take();
-    settleFreshness(this.#state);
-    // What is owed to nobody has changed nothing that a picture shows.
-    if (ready !== null) this.#status = null;
+    settleFreshness(raft);
     return ready;
   }
 

@@ -406,6 +406,31 @@ describe("ends", () => {
     nothingWaits(world);
   });
 
+  test("reads on a leader whose disk hangs wait for ticks: its loop does not turn round and round", async () => {
+    const world = await started({ fsyncMs: 1 });
+    const leader = await world.elected();
+    leader.disk.stall("log");
+    const writes: Promise<unknown>[] = [];
+    // As many transactions as may be under way: what the core decides from now on is heard only when the disk goes on.
+    for (let at = 0; at < 8; at++) {
+      writes.push(deposit(leader, 1, 8000));
+      await world.run(5);
+    }
+    await world.run(600);
+    const before = leader.deferred;
+    const reads = (["lease", "linearizable"] as const).map((type) =>
+      leader.replica.read({ type }, { timeoutMs: 1000 })
+    );
+    await world.run(500);
+    // A tick every 10 ms, and what the others say.
+    assert(leader.deferred - before < 300, `${leader.deferred - before} turns in half a second`);
+    leader.disk.resume("log");
+    for (const read of reads) await world.settle(read);
+    for (const write of writes) await world.settle(write);
+    await world.run(300);
+    nothingWaits(world);
+  });
+
   test("all are killed at once and come back with everything", async () => {
     const world = await started({ fsyncMs: 2 });
     for (let at = 0; at < 50; at++) await world.settle(deposit(follower(world), 1));

@@ -49,6 +49,28 @@ describe("simulate", () => {
     assertMatch(one.stdout, /\nok: 1 run, .* simulated minutes\n$/);
   });
 
+  test("runs shared among processes give what one gives", async () => {
+    const args = ["--seed", "5", "--minutes", "0.05", "--runs", "6", "--json"];
+    const [one, several] = await Promise.all([
+      coracle(...args, "--jobs", "1"),
+      coracle(...args, "--jobs", "3"),
+    ]);
+    const told = ({ stdout }: { stdout: string }) => ({ ...JSON.parse(stdout), seconds: null });
+    assertEquals([one.code, several.code, several.stderr], [0, 0, one.stderr]);
+    assertEquals(told(several), told(one));
+  });
+
+  test("a worker does what comes in, and refuses what is no task", async () => {
+    const task = { run: { seed: 3, durationMs: 500 }, keys: 6 };
+    const { code, stdout } = await runCoracle(["simulate", "--worker"], {
+      stdin: `${JSON.stringify(task)}\n`,
+    });
+    assertEquals([code, JSON.parse(stdout).done.result.options.seed], [0, 3]);
+    const wrong = await runCoracle(["simulate", "--worker"], { stdin: "what?\n" });
+    assertEquals([wrong.code, wrong.stdout], [2, ""]);
+    assertMatch(wrong.stderr, /^coracle: --worker takes tasks of another process/);
+  });
+
   test("many runs without a terminal say how far they are", async () => {
     const { code, stdout, stderr } = await coracle("--seed", "1", "--minutes", "0.01", "--runs", "21");
     assertEquals(code, 0);

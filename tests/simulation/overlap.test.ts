@@ -75,6 +75,25 @@ describe("what is held", () => {
     assertEquals([ran, process.paused, process.stillMs], [1, false, 200]);
   });
 
+  test("a process that asks for turn after turn is told of; one that does what comes is not", () => {
+    const timeline = new Timeline();
+    const process = new SimulatedProcess("n1", timeline, new NodeClock(timeline, 1, 0, 0), () => {});
+    let told = 0;
+    process.onBusy = () => told++;
+    const around = (left: number) => {
+      if (left > 0) process.scheduler.defer(() => around(left - 1));
+    };
+    for (let event = 0; event < 100; event++) timeline.after(event, () => process.turn(() => around(40)));
+    process.scheduler.after(5, () => around(40));
+    while (timeline.step());
+    assertEquals(told, 0);
+    process.turn(() => around(60));
+    const resume = process.pause();
+    resume(true);
+    while (timeline.step());
+    assertEquals(told, 10);
+  });
+
   test("a storm within a storm", () => {
     const mild = { loss: 0.1, duplicate: 0.3, delayMs: 5 };
     const heavy = { loss: 0.4, duplicate: 0, delayMs: 2 };

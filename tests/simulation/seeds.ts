@@ -96,4 +96,10 @@ export const foundSeeds: readonly FoundSeed[] = [
       "entries of an old leader were acknowledged after the new one's had cut them off, both in one turn",
     zoo: "13d",
   },
+  {
+    run: { seed: 302, nodes: 5, durationMs: 40_314, keepFaults: [5] },
+    showed:
+      "a leader whose disk stood still asked again and again, turn after turn, for reads that it could not ask for",
+    zoo: "40d",
+  },
 ];
