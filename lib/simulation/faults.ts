@@ -18,6 +18,13 @@ export type Fault =
     | { readonly type: "partition"; readonly side: readonly Target[]; readonly oneWay?: "out" | "in" }
     /** The link between two nodes goes away and comes back, again and again. */
     | { readonly type: "flap"; readonly a: Target; readonly b: Target; readonly periodMs: number }
+    /** Messages between one side and all others take so much longer; `oneWay`: only those that it sends, or is sent. */
+    | {
+      readonly type: "lag";
+      readonly side: readonly Target[];
+      readonly oneWay?: "out" | "in";
+      readonly delayMs: number;
+    }
     /** Worse weather on every link. */
     | { readonly type: "storm"; readonly loss: number; readonly duplicate: number; readonly delayMs: number }
     /** The process dies, is started again after `forMs`. `power`: the machine lost its power. */

@@ -1,7 +1,7 @@
 // Carries out a schedule of faults on a world, each until its time is over or the world heals. What a fault does to a thing
 // it holds on it (holds.ts), so that faults may overlap and end in any order.
 import { lieInWait } from "./ambush.ts";
-import { cut } from "./cut.ts";
+import { cut, lag } from "./cut.ts";
 import { describeFault, type Fault, type Target } from "./faults.ts";
 import { Holds, type Release } from "./holds.ts";
 import { leaderOf } from "./leader.ts";
@@ -120,11 +120,14 @@ export class Nemesis<Query, Answer> {
       return strikeNode(node, fault, random, mayLose);
     }
     switch (fault.type) {
-      case "partition": {
+      case "partition":
+      case "lag": {
         const side = new Set(fault.side.flatMap((target) => find(target)?.name ?? []));
         const others = nodes.filter(({ name }) => !side.has(name)).map(({ name }) => name);
         if (side.size === 0 || others.length === 0) return null;
-        return cut(network, [...side], others, fault.oneWay, random);
+        return fault.type === "lag"
+          ? lag(network, [...side], others, fault.oneWay, fault.delayMs)
+          : cut(network, [...side], others, fault.oneWay, random);
       }
       case "flap":
         return this.#flap(find(fault.a)?.name, find(fault.b)?.name, fault.periodMs, random);

@@ -3,6 +3,7 @@
 import type { ReplicaId } from "../raft/mod.ts";
 import { messageBytes, type PeerMessage } from "../replica/peer-messages.ts";
 import type { Channel, LinkListener, Links, PeerIdentity } from "../replica/ports.ts";
+import { Holds, type Release } from "./holds.ts";
 import type { RandomSource } from "./random.ts";
 import type { Timeline } from "./time.ts";
 import { describeMessage, type Trace } from "./trace.ts";
@@ -39,6 +40,9 @@ type Route = { readonly link: Link; readonly here: End; readonly there: End };
 type Way = {
   /** Who blocks it just now. */
   blocks: number;
+  /** What messages take beside what the weather makes of them, ms. */
+  lagMs: number;
+  readonly lags: Holds<number>;
   inFlightBytes: number;
   /** When the last message of each channel arrives. */
   readonly lastArrival: Record<Channel, number>;
@@ -148,6 +152,11 @@ export class Network {
     this.#connectSoon(from, to);
   }
 
+  /** Messages from → to take so much longer until the release. */
+  slow(from: string, to: string, delayMs: number): Release {
+    return this.#way(from, to).lags.hold(delayMs);
+  }
+
   unblockAll(): void {
     for (const way of this.#ways.values()) way.blocks = 0;
     for (const a of this.#sides.keys()) {
@@ -167,10 +176,12 @@ export class Network {
 
   #way(from: string, to: string): Way {
     const key = `${from}>${to}`;
-    let way = this.#ways.get(key);
+    const way = this.#ways.get(key);
     if (way === undefined) {
-      way = { blocks: 0, inFlightBytes: 0, lastArrival: { bulk: 0, control: 0 } };
-      this.#ways.set(key, way);
+      const lags = new Holds<number>((held) => made.lagMs = Math.max(0, ...held));
+      const made: Way = { blocks: 0, lagMs: 0, lags, inFlightBytes: 0, lastArrival: { bulk: 0, control: 0 } };
+      this.#ways.set(key, made);
+      return made;
     }
     return way;
   }
@@ -262,7 +273,7 @@ export class Network {
     const { weather } = this;
     const { way } = here;
     const random = this.#random;
-    let delay = weather.minDelayMs + random.exponential(weather.meanDelayMs);
+    let delay = way.lagMs + weather.minDelayMs + random.exponential(weather.meanDelayMs);
     if (random.chance(weather.spike)) delay += random.between(0, weather.spikeMs);
     let arrival = this.#timeline.now + delay;
     if (weather.ordered) {

@@ -58,6 +58,7 @@ function faultFields(
   const named = listOf(oneOf(names));
   return {
     partition: { side: filled(listOf(node)), oneWay: optional(oneOf(["out", "in"])) },
+    lag: { side: filled(listOf(node)), oneWay: optional(oneOf(["out", "in"])), delayMs: number(0) },
     flap: { a: node, b: node, periodMs: number(1) },
     storm: { loss: number(0, 1), duplicate: number(0, 1), delayMs: number(0) },
     crash: { node, power: optional(boolean) },

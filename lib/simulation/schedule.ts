@@ -5,7 +5,9 @@ import type { Fault, FaultType, Target } from "./faults.ts";
 import type { RandomSource } from "./random.ts";
 
 /** How often a kind is drawn, relative to the others. */
-const weights: Readonly<Record<Exclude<FaultType, "join" | "remove" | "configure" | "move">, number>> = {
+const weights: Readonly<
+  Record<Exclude<FaultType, "lag" | "join" | "remove" | "configure" | "move">, number>
+> = {
   partition: 6,
   flap: 2,
   storm: 2,
@@ -58,8 +60,20 @@ export function drawFaults(
   changing: boolean,
 ): Fault[] {
   const drawn = drawSchedule(random.fork("schedule"), nodes, durationMs);
+  drawn.push(...drawLags(random.fork("lags"), nodes, durationMs));
   if (changing) drawn.push(...drawChanges(random.fork("changes"), nodes, durationMs));
   return drawn.filter(({ at }) => at < durationMs).sort((a, b) => a.at - b.at);
+}
+
+/** In three of ten runs some links are much slower than others, for a while or nearly always. */
+function drawLags(random: RandomSource, nodes: readonly string[], durationMs: number): Fault[] {
+  if (!random.chance(0.3)) return [];
+  const meanGapMs = random.between(1500, 8000);
+  const faults: Fault[] = [];
+  for (let at = random.exponential(meanGapMs) + 500; at < durationMs; at += random.exponential(meanGapMs)) {
+    faults.push(drawFault(random, "lag", nodes, at));
+  }
+  return faults;
 }
 
 function drawChanges(random: RandomSource, nodes: readonly string[], durationMs: number): Fault[] {
@@ -99,18 +113,23 @@ function weighted(random: RandomSource, selected: readonly (keyof typeof weights
   return selected.find((type) => (left -= weights[type]) < 0) ?? "crash";
 }
 
+function drawSide(random: RandomSource, node: Target, nodes: readonly string[]) {
+  const others = random.shuffle(nodes.filter((name) => name !== node));
+  const side = [node, ...others.slice(0, random.integer(0, Math.max(1, nodes.length - 2)))];
+  const way = random.next();
+  return way < 0.6 ? { side } : { side, oneWay: way < 0.8 ? "out" as const : "in" as const };
+}
+
 function drawFault(random: RandomSource, type: FaultType, nodes: readonly string[], at: number): Fault {
   const node: Target = random.chance(0.4) ? "leader" : random.pick(nodes);
   const forMs = random.chance(0.3) ? random.between(1, 300) : random.exponential(2500);
   const lasting = { at, forMs };
   switch (type) {
-    case "partition": {
-      const others = random.shuffle(nodes.filter((name) => name !== node));
-      const side = [node, ...others.slice(0, random.integer(0, Math.max(1, nodes.length - 2)))];
-      const way = random.next();
-      return way < 0.6
-        ? { ...lasting, type, side }
-        : { ...lasting, type, side, oneWay: way < 0.8 ? "out" : "in" };
+    case "partition":
+      return { ...lasting, type, ...drawSide(random, node, nodes) };
+    case "lag": {
+      const delayMs = random.chance(0.6) ? random.between(50, 900) : random.between(5, 50);
+      return { ...lasting, type, ...drawSide(random, node, nodes), delayMs };
     }
     case "flap": {
       const others = nodes.filter((name) => name !== node);
