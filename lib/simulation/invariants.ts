@@ -1,24 +1,16 @@
 // The cluster's invariants (Raft figure 3), watched from outside: over every message sent, every row made durable, every
 // entry applied and every write acknowledged. All incremental: a step costs about as much as it says.
 import { crc32 } from "../bytes/mod.ts";
-import { type Configuration, type Entry, type HardState, idOf, type ReplicaId } from "../raft/mod.ts";
+import { type Entry, type HardState, idOf, type ReplicaId } from "../raft/mod.ts";
 import type { Applied, ReplicaStatus } from "../replica/api.ts";
 import type { LocalIdentity } from "../replica/identity.ts";
 import type { PeerMessage } from "../replica/peer-messages.ts";
 import { Cores } from "./cores.ts";
+import type { DurableRow } from "./durable-row.ts";
 import { Elections } from "./elections.ts";
 import { Electorate, isMajority, isMajorityOf } from "./electorate.ts";
 import type { Ledger, LedgerEntry } from "./ledger.ts";
 import { Lives } from "./lives.ts";
-
-/** `chain` is the checksum over the entry and all before it. */
-export type DurableRow = {
-  readonly index: number;
-  readonly term: number;
-  readonly chain: number;
-  /** Of an entry that brings one. */
-  readonly configuration: Configuration | null;
-};
 
 type Seen = { readonly entry: Entry; readonly crc: number; readonly previousTerm: number };
 

@@ -4,18 +4,19 @@ import { crc32 } from "../bytes/mod.ts";
 import { openAppliedState } from "../replica/applied-state.ts";
 import { openDurableLog } from "../replica/durable-log.ts";
 import { claimIdentity, type LocalIdentity } from "../replica/identity.ts";
-import { decodeConfiguration } from "../raft/mod.ts";
 import { decodeHardState, unseal } from "../replica/log-codec.ts";
-import type { MembershipSettings, RaftLimits, ReplicaLimits, ReplicaOptions } from "../replica/options.ts";
-import type { LogBatch, LogRow, StateMachineFactory } from "../replica/ports.ts";
+import type { MembershipSettings, RaftLimits, ReplicaLimits } from "../replica/options.ts";
+import type { LogBatch, StateMachineFactory } from "../replica/ports.ts";
 import { Replica } from "../replica/replica.ts";
 import { type DiskProfile, SimulatedDisk } from "./disk.ts";
-import type { DurableRow, Invariants } from "./invariants.ts";
+import { placeOfRow } from "./durable-row.ts";
+import type { Invariants } from "./invariants.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import { Holds, type Release } from "./holds.ts";
 import { firstAddressOf, type Network } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { RandomSource } from "./random.ts";
+import type { Timing } from "./settings.ts";
 import { NodeClock, type Timeline } from "./time.ts";
 import type { Trace } from "./trace.ts";
 
@@ -35,7 +36,8 @@ export type Surroundings<Query, Answer> = {
   /** Hash of the applied state by index, as the first replica that was there had it. */
   readonly stateHashes: Map<number, string>;
   readonly oracle: (entry: LedgerEntry) => string | null;
-  readonly settings: Pick<ReplicaOptions, "heartbeatMs" | "electionMs"> & {
+  readonly settings: {
+    readonly timingOf: (node: string) => Timing;
     readonly raft: RaftLimits;
     readonly limits: Partial<ReplicaLimits>;
   };
@@ -239,7 +241,9 @@ export class SimulatedNode<Query, Answer> {
         },
         fatal,
         onCore: (core) => process.onTurn = () => invariants.cores.turned(this.name, core),
-        ...settings,
+        ...settings.timingOf(this.name),
+        raft: settings.raft,
+        limits: settings.limits,
       });
       this.replica = replica;
       this.appliedIndex = state.state.applied().appliedIndex;
@@ -328,20 +332,4 @@ export class SimulatedNode<Query, Answer> {
     this.#gone(process);
     this.disk.crash(false);
   }
-}
-
-/** The place, chained checksum and configuration of a row, straight from its bytes (log-codec.ts): every row of every node passes here. */
-function placeOfRow({ index, bytes }: LogRow): DurableRow {
-  const chain = ((bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16)) + bytes[3]! * 0x1000000) >>> 0;
-  let at = 9;
-  while (bytes[at]! >= 0x80) at++;
-  at++;
-  let term = 0;
-  for (let scale = 1;; scale *= 0x80) {
-    const byte = bytes[at++]!;
-    term += (byte & 0x7f) * scale;
-    if (byte < 0x80) break;
-  }
-  const configuration = bytes[8] === 3 ? decodeConfiguration(bytes.subarray(at + 8)) : null;
-  return { index, term, chain, configuration };
 }

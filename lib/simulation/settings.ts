@@ -5,8 +5,8 @@ import { type RandomSource, seededRandom } from "./random.ts";
 import { drawWeather, type Weather } from "./weather.ts";
 
 export type Settings = {
-  readonly heartbeatMs: number;
-  readonly electionMs: number;
+  /** Of a node: people may have started them with different flags. */
+  readonly timingOf: (node: string) => Timing;
   readonly raft: RaftLimits;
   readonly limits: Partial<ReplicaLimits>;
   readonly weather: Weather;
@@ -15,12 +15,18 @@ export type Settings = {
   readonly thinkMs: number;
 };
 
+/** ms. */
+export type Timing = { readonly heartbeatMs: number; readonly electionMs: number };
+
+const quick: Timing = { heartbeatMs: 50, electionMs: 250 };
+const usual: Timing = { heartbeatMs: 100, electionMs: 500 };
+const slow: Timing = { heartbeatMs: 100, electionMs: 1000 };
+
 export function drawSettings(random: RandomSource): Settings {
-  const quick = random.chance(0.2);
-  const electionMs = quick ? 250 : 500;
+  const common = random.chance(0.2) ? quick : usual;
+  const mixed = random.fork("timing").chance(0.15);
   return {
-    heartbeatMs: quick ? 50 : 100,
-    electionMs,
+    timingOf: (node) => mixed ? random.fork(`timing of ${node}`).pick([quick, usual, slow]) : common,
     raft: {
       thrifty: random.chance(0.2),
       ...(random.chance(0.3) ? { maxMessageBytes: random.integer(100, 3000) } : {}),
@@ -46,7 +52,7 @@ export function drawSettings(random: RandomSource): Settings {
 
 /** A cluster as people run it, in fair weather: what scenarios begin with. */
 export function plainSettings(weather: Weather): Settings {
-  return { heartbeatMs: 100, electionMs: 500, raft: {}, limits: {}, weather, clients: 12, thinkMs: 200 };
+  return { timingOf: () => usual, raft: {}, limits: {}, weather, clients: 12, thinkMs: 200 };
 }
 
 /** How many of the nodes form the cluster; null = the members of this seed do not change. */

@@ -97,8 +97,7 @@ class World<Query, Answer, State, Input, Output> {
       stateHashes: new Map(),
       oracle: committed,
       settings: {
-        heartbeatMs: settings.heartbeatMs,
-        electionMs: settings.electionMs,
+        timingOf: settings.timingOf,
         raft: settings.raft,
         limits: settings.limits,
       },
