@@ -107,6 +107,8 @@ export class Membership {
 
   #hear(status: RaftStatus, from: ReplicaId, role: MemberRole, now: number): JoinOutcome {
     if (status.role !== "leader") {
+      const attested = this.#attest(status, from);
+      if (attested !== null) return attested;
       const urls = urlsOfMembers(status, this.#options.links);
       return { type: "elsewhere", leaderId: status.leaderId, urls };
     }
@@ -140,7 +142,10 @@ export class Membership {
     const status = this.#options.status();
     this.#noticeDepartures(status);
     this.#changes.tick(status, now);
-    if (status.role !== "leader") return this.#stepDown();
+    if (status.role !== "leader") {
+      if (slow) this.#attestAll(status);
+      return this.#stepDown();
+    }
     this.#leadsSince ??= now;
     this.#newcomers.look(status, now, this.#options.electionMs);
     for (const [replica, role] of this.#newcomers.wishes()) this.#consider(status, replica, role, now);
@@ -215,6 +220,36 @@ export class Membership {
       caughtUp,
       progress,
     };
+  }
+
+  /**
+   * Without a leader any member says so to one that was let in and never heard of it: its vote may be the one that is missing
+   * for a leader, who alone could tell it otherwise. What is committed here is true, if perhaps not the newest: who was
+   * removed since learns that as all the others do.
+   */
+  #attest(
+    { leaderId, configuration, configurationUncommitted }: RaftStatus,
+    to: ReplicaId,
+  ): JoinOutcome | null {
+    if (leaderId !== null || configurationUncommitted || !isMember(configuration.configuration, to)) {
+      return null;
+    }
+    return {
+      type: "admitted",
+      clusterId: this.#options.clusterId(),
+      record: this.#options.record(),
+      index: configuration.index,
+      role: null,
+      caughtUp: false,
+      progress: "is a member, and waits for a leader",
+    };
+  }
+
+  #attestAll(status: RaftStatus): void {
+    for (const { replica, clusterId } of this.#options.links.connected()) {
+      const attested = clusterId === null ? this.#attest(status, replica) : null;
+      if (attested !== null) this.#options.reply(replica, attested);
+    }
   }
 
   /** Another incarnation of its id is a member, too. */

@@ -6,9 +6,11 @@ import { bank, type BankAnswer, type BankQuery, encodeTransaction } from "../../
 import {
   type AdminOutcome,
   type AdminRequest,
+  decodeMembership,
   encodeMembership,
 } from "../../lib/replica/membership-messages.ts";
 import { idOf } from "../../lib/raft/mod.ts";
+import type { PeerMessage } from "../../lib/replica/peer-messages.ts";
 import { printedSeed, seededRandom } from "../support/random.ts";
 import { type TestNode, World, type WorldOptions } from "./world.ts";
 
@@ -147,6 +149,61 @@ describe("joining", () => {
     assertEquals(voters(await world.elected()), founders);
     joiner.drop = () => false;
     await votersAre(world, [...founders, "n4"]);
+  });
+
+  test("a member that was never told so is told by any other, when the leader is lost that let it in", async () => {
+    for (const asks of [true, false]) {
+      const world = bankOf(["n1", "n4", "n5"], {
+        membership: (id) => ({
+          join: id === "n4" || id === "n5" && asks,
+          role: "voter",
+          about: () => ({ url: `memory:${id}`, region: "", software: "test" }),
+        }),
+      });
+      world.node("n1").start();
+      await world.elected();
+      world.node("n4").start();
+      await votersAre(world, ["n1", "n4"]);
+      await world.until("n4 takes part", () => world.node("n4").replica.status().phase === "running");
+      const [lost, other, late] = [world.node("n1"), world.node("n4"), world.node("n5")];
+      const tellsNothing = (message: PeerMessage) =>
+        message.type === "Membership" && decodeMembership(message.payload)?.type === "JoinReply";
+      lost.drop = other.drop = tellsNothing;
+      late.start();
+      await world.until(
+        "n5 is linked",
+        () => lost.replica.status().connected.some(({ replica }) => idOf(replica) === "n5"),
+      );
+      if (!asks) {
+        const request = {
+          type: "add",
+          id: "n5",
+          url: null,
+          incarnation: null,
+          role: "learner",
+          force: false,
+        } as const;
+        void lost.replica.administer(request, { timeoutMs: 100 });
+      }
+      await world.until("n5 is let in", () => learners(lost).includes("n5"));
+      const outcome = await ask(world, other, {
+        ...{ type: "configure", voters: ["n1", "n4", "n5"], learners: [], ifIndex: null, force: false },
+      });
+      assert(outcome.ok, JSON.stringify(outcome));
+      await votersAre(world, ["n1", "n4", "n5"]);
+      await world.until(
+        "n4 knows",
+        () => other.replica.status().configuration?.index === outcome.configuration.index,
+      );
+      lost.kill();
+      other.drop = () => false;
+      await world.until(
+        "both go on",
+        () => late.replica.status().phase === "running" && late.replica.status().ready,
+      );
+      assertEquals(await deposit(world, late), "done");
+      nothingBroke(world);
+    }
   });
 
   test("an id that a living member has is refused with a sentence", async () => {
