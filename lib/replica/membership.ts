@@ -64,6 +64,7 @@ export class Membership {
   readonly #rivals = new Rivals();
   readonly #changes: Changes;
   #leadsSince: number | null = null;
+  #leaderlessSince: number | null = null;
   #lookedAt = -Infinity;
 
   constructor(options: MembershipOptions) {
@@ -143,10 +144,11 @@ export class Membership {
     this.#noticeDepartures(status);
     this.#changes.tick(status, now);
     if (status.role !== "leader") {
-      if (slow) this.#attestAll(status);
+      if (slow) this.#attestAll(status, now);
       return this.#stepDown();
     }
     this.#leadsSince ??= now;
+    this.#leaderlessSince = null;
     this.#newcomers.look(status, now, this.#options.electionMs);
     for (const [replica, role] of this.#newcomers.wishes()) this.#consider(status, replica, role, now);
     if (!slow) return;
@@ -245,7 +247,11 @@ export class Membership {
     };
   }
 
-  #attestAll(status: RaftStatus): void {
+  /** Also to those who do not ask. A link may be older than the cluster at its end: first an election may find a leader. */
+  #attestAll(status: RaftStatus, now: number): void {
+    if (status.leaderId !== null) return void (this.#leaderlessSince = null);
+    this.#leaderlessSince ??= now;
+    if (now - this.#leaderlessSince < 3 * this.#options.electionMs) return;
     for (const { replica, clusterId } of this.#options.links.connected()) {
       const attested = clusterId === null ? this.#attest(status, replica) : null;
       if (attested !== null) this.#options.reply(replica, attested);

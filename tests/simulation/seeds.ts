@@ -102,4 +102,36 @@ export const foundSeeds: readonly FoundSeed[] = [
       "a leader whose disk stood still asked again and again, turn after turn, for reads that it could not ask for",
     zoo: "40d",
   },
+  {
+    run: { seed: 504377, nodes: 5, durationMs: 60_000 },
+    showed:
+      "a voter that had never heard that it was one, and another that needed its vote: only a leader could have told it",
+    zoo: "50",
+  },
+  {
+    run: { seed: 506073, nodes: 5, durationMs: 60_000 },
+    keys: 6,
+    showed: "nothing here; a removed node that is asked to stop campaigns, with that bug put in",
+    zoo: "44",
+  },
+  {
+    run: { seed: 95, nodes: 3, durationMs: 60_000 },
+    showed: "nothing here; a lease that runs from the answer, where links lag",
+    zoo: "06",
+  },
+  {
+    run: { seed: 936, nodes: 3, durationMs: 60_000 },
+    showed: "nothing here; a lease among nodes of different timing",
+    zoo: "06e",
+  },
+  {
+    run: { seed: 52, nodes: 5, durationMs: 60_000 },
+    showed: "nothing here; a configuration that is used only when it is applied",
+    zoo: "21",
+  },
+  {
+    run: { seed: 81, nodes: 5, durationMs: 60_000 },
+    showed: "nothing here; a configuration that stays though its entry was cut off",
+    zoo: "22",
+  },
 ];
