@@ -113,7 +113,7 @@ export class Admission {
         if (identity.clusterId !== null && outcome.clusterId !== identity.clusterId) return;
         if (this.#isOtherCluster(outcome.clusterId)) return;
         this.#leader = from;
-        this.#memberSince = Math.max(this.#memberSince ?? 0, outcome.index);
+        if (outcome.index !== null) this.#memberSince = Math.max(this.#memberSince ?? 0, outcome.index);
         this.#caughtUp ||= outcome.caughtUp;
         this.#explain(outcome.progress === "" ? "is about to take part" : outcome.progress);
         if (identity.node.started) {

@@ -19,8 +19,8 @@ export type JoinOutcome =
     readonly clusterId: string;
     /** The first configuration of the cluster: what stood before the first entry of its log. */
     readonly record: readonly ReplicaId[];
-    /** Index of a committed configuration that has the node as a member. */
-    readonly index: number;
+    /** Index of a committed configuration that has the node as a member; null = its sender does not know it to be committed. */
+    readonly index: number | null;
     /** What it was admitted as by people's word; null = as it asked for itself. */
     readonly role: MemberRole | null;
     /** It has caught up with the log once: it may answer reads. */
@@ -157,7 +157,7 @@ function isMessage(value: unknown): value is MembershipMessage {
 function isJoinOutcome(value: Fields): boolean {
   const { type, clusterId, record, index, role, caughtUp, progress, leaderId, urls, why } = value;
   if (type === "admitted") {
-    return typeof clusterId === "string" && isNames(record) && isCount(index) &&
+    return typeof clusterId === "string" && isNames(record) && (index === null || isCount(index)) &&
       (role === null || isRole(role)) && typeof caughtUp === "boolean" && typeof progress === "string";
   }
   if (type === "elsewhere") return (leaderId === null || typeof leaderId === "string") && isNames(urls);

@@ -226,21 +226,19 @@ export class Membership {
 
   /**
    * Without a leader any member says so to one that was let in and never heard of it: its vote may be the one that is missing
-   * for a leader, who alone could tell it otherwise. What is committed here is true, if perhaps not the newest: who was
-   * removed since learns that as all the others do.
+   * for a leader, who alone could tell it otherwise. A configuration counts from its append (Raft §6), so that it may be one
+   * that is not known to be committed: if it comes to nothing, the node asks on.
    */
   #attest(
     { leaderId, configuration, configurationUncommitted }: RaftStatus,
     to: ReplicaId,
   ): JoinOutcome | null {
-    if (leaderId !== null || configurationUncommitted || !isMember(configuration.configuration, to)) {
-      return null;
-    }
+    if (leaderId !== null || !isMember(configuration.configuration, to)) return null;
     return {
       type: "admitted",
       clusterId: this.#options.clusterId(),
       record: this.#options.record(),
-      index: configuration.index,
+      index: configurationUncommitted ? null : configuration.index,
       role: null,
       caughtUp: false,
       progress: "is a member, and waits for a leader",

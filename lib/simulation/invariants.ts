@@ -30,7 +30,10 @@ export class Invariants {
   readonly cores = new Cores((invariant, detail) => this.fail(invariant, detail));
   readonly #ledger: Ledger;
   readonly #bit = new Map<ReplicaId, number>();
-  readonly #lives = new Lives((invariant, detail) => this.fail(invariant, detail));
+  readonly #lives = new Lives(
+    (invariant, detail) => this.fail(invariant, detail),
+    () => this.#ledger.top > 0,
+  );
   readonly #complete = new Set<number>();
   /** By "index/term": every entry that was ever sent, and every one that was ever made durable. */
   readonly #entries = new Map<string, Seen>();

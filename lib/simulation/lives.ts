@@ -10,18 +10,25 @@ export class Lives {
     { boot: string; commitIndex: number; appliedIndex: number; term: number }
   >();
   readonly #removed = new Set<ReplicaId>();
-  #cluster: { readonly id: string; readonly node: string } | null = null;
+  readonly #anythingCommitted: () => boolean;
+  /** Which cluster all are in, and whose disks say so. */
+  #cluster: { readonly id: string; readonly nodes: Set<string> } | null = null;
 
-  constructor(fail: (invariant: string, detail: string) => void) {
+  constructor(fail: (invariant: string, detail: string) => void, anythingCommitted: () => boolean) {
     this.fail = fail;
+    this.#anythingCommitted = anythingCommitted;
   }
 
   wasRemoved(replica: ReplicaId): boolean {
     return this.#removed.has(replica);
   }
 
+  /** A cluster that only one founder had heard of, which lost its disk, has done nothing: the others may form another. */
   wiped(node: string): void {
     this.#last.delete(node);
+    if (this.#cluster === null) return;
+    this.#cluster.nodes.delete(node);
+    if (this.#cluster.nodes.size === 0 && !this.#anythingCommitted()) this.#cluster = null;
   }
 
   /** One node's state against its last one; `boot` tells processes apart. */
@@ -29,12 +36,11 @@ export class Lives {
     const before = this.#last.get(node);
     const { commitIndex, appliedIndex, term, clusterId, phase, replica } = status;
     if (clusterId !== null) {
-      this.#cluster ??= { id: clusterId, node };
-      if (clusterId !== this.#cluster.id) {
-        this.fail(
-          "One cluster",
-          `${node} is in cluster ${clusterId}, ${this.#cluster.node} in ${this.#cluster.id}`,
-        );
+      this.#cluster ??= { id: clusterId, nodes: new Set() };
+      if (clusterId === this.#cluster.id) this.#cluster.nodes.add(node);
+      else {
+        const others = [...this.#cluster.nodes].join(", ") || "others";
+        this.fail("One cluster", `${node} is in cluster ${clusterId}, ${others} in ${this.#cluster.id}`);
       }
     }
     if (phase === "removed") this.#removed.add(replica);
