@@ -204,7 +204,9 @@ export class Replica<Query = never, Answer = unknown> implements ReplicaApi<Quer
       ? this.#members.waitingFor
       : this.#forming.waitingFor();
     const running = this.#isOut ? null : this.#running;
-    const parts = [running, this.#applier, this.#proposals, this.#space] as const;
+    // Also who is out knows what was committed.
+    const commitIndex = this.#running?.status().commitIndex ?? this.#applier.index;
+    const parts = [running, commitIndex, this.#applier, this.#proposals, this.#space] as const;
     return { ...statusOf(this.#options, phase, waitingFor, ...parts), ...this.#members.picture() };
   }
 

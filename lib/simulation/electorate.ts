@@ -31,6 +31,15 @@ export class Electorate {
     return this.#identities.get(node)?.node.started === true;
   }
 
+  /** Whether all who are to form a cluster with this node have the same written down, as far as they have their disks. */
+  allRecorded(node: string): boolean {
+    const record = this.#identities.get(node)?.node.record?.join() ?? null;
+    const listed = [...this.#identities.values()].filter(({ replica }) =>
+      record?.split(",").includes(replica)
+    );
+    return listed.every((identity) => identity.node.record?.join() === record);
+  }
+
   lives(replica: ReplicaId): boolean {
     for (const identity of this.#identities.values()) if (identity.replica === replica) return true;
     return false;

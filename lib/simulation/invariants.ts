@@ -225,7 +225,7 @@ export class Invariants {
   wiped(node: string): void {
     this.elections.wiped(node);
     this.#durableTerm.delete(node);
-    this.#lives.wiped(node);
+    this.#lives.wiped(node, this.electorate.allRecorded(node));
     this.electorate.wiped(node);
     this.wipes++;
   }

@@ -23,12 +23,15 @@ export class Lives {
     return this.#removed.has(replica);
   }
 
-  /** A cluster that only one founder had heard of, which lost its disk, has done nothing: the others may form another. */
-  wiped(node: string): void {
+  /**
+   * A cluster that only one founder had heard of, which lost its disk, has done nothing: the others may form another. But it
+   * must not have started before all had written down who is to form it (`recorded`).
+   */
+  wiped(node: string, recorded: boolean): void {
     this.#last.delete(node);
     if (this.#cluster === null) return;
     this.#cluster.nodes.delete(node);
-    if (this.#cluster.nodes.size === 0 && !this.#anythingCommitted()) this.#cluster = null;
+    if (this.#cluster.nodes.size === 0 && recorded && !this.#anythingCommitted()) this.#cluster = null;
   }
 
   /** One node's state against its last one; `boot` tells processes apart. */

@@ -170,6 +170,37 @@ describe("formation, the pure machine", () => {
     assertEquals(clusters(nursery).length, 1);
   });
 
+  test("nobody starts before all others have said that they saw its own record, as of this start of it", () => {
+    const random = seededRandom(printedSeed("formation"));
+    const made = (self: ReplicaId, record: readonly ReplicaId[] | null = null) =>
+      new Formation({ self, expected: ["n1", "n2"], record, started: false, random });
+    let one = made("n1~a");
+    const other = made("n2~b");
+    const tell = (from: Formation, to: Formation) =>
+      to.heard(from === one ? "n1~a" : "n2~b", from.statement());
+    const writes = (node: Formation) => {
+      const save = node.save();
+      node.saved();
+      return save?.started;
+    };
+    one.peerUp("n2~b");
+    other.peerUp("n1~a");
+    tell(one, other);
+    tell(other, one);
+    assertEquals([writes(one), writes(other)], [false, false]);
+    tell(other, one);
+    assertEquals(one.save(), null);
+    tell(one, other);
+    // It starts again: what was said to the process before says nothing of this one.
+    one = made("n1~a", ["n1~a", "n2~b"]);
+    one.peerUp("n2~b");
+    tell(other, one);
+    assertEquals(one.save(), null);
+    tell(one, other);
+    tell(other, one);
+    assertEquals(writes(one), true);
+  });
+
   test("wiped after the record was made and before it was confirmed: the record is written anew", () => {
     const nursery = new Nursery(["n1", "n2", "n3"], seededRandom(1));
     const [n1, n2, n3] = nursery.machines;

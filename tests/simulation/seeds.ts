@@ -102,6 +102,17 @@ export const foundSeeds: readonly FoundSeed[] = [
     zoo: "50",
   },
   {
+    run: { seed: 1069050896426, nodes: 5, durationMs: 60_000 },
+    showed:
+      "the same, where the configuration that lists the voter is not known to be committed: the joint phase was never left",
+    zoo: "50",
+  },
+  {
+    run: { seed: 1069050892511, nodes: 5, durationMs: 60_000 },
+    showed:
+      "the only founder that had heard of its cluster lost its disk before anything was done, and the others formed one: the invariant asked too much",
+  },
+  {
     run: { seed: 506073, nodes: 5, durationMs: 60_000 },
     keys: 6,
     showed: "nothing here; a removed node that is asked to stop campaigns, with that bug put in",
@@ -126,5 +137,9 @@ export const foundSeeds: readonly FoundSeed[] = [
     run: { seed: 81, nodes: 5, durationMs: 60_000 },
     showed: "nothing here; a configuration that stays though its entry was cut off",
     zoo: "22",
+  },
+  {
+    run: { seed: 783350865272, nodes: 3, durationMs: 60_000 },
+    showed: "a node that had just been removed said that less was committed than it had said before",
   },
 ];
