@@ -47,7 +47,7 @@ describe("refused", () => {
       { durationMs: 5000, faults: [crash, "crash"] },
       "faults[1]: a fault is an object with type, at and forMs",
     ],
-    [fault("crush"), /^faults\[0\]\.type: one of partition, flap, .* is expected, not "crush"$/],
+    [fault("crush"), /^faults\[0\]\.type: one of partition, lag, flap, .* is expected, not "crush"$/],
     [
       { durationMs: 5000, faults: [{ ...crash, at: -1 }] },
       /^faults\[0\]\.at: a number of ms from 0 to below/,
