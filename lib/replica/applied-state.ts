@@ -111,10 +111,10 @@ export class AppliedState {
   }
 
   /** Whether a commit is due, `elapsedMs` after the last one. Never while nothing has changed since. */
-  needsCommit(elapsedMs: number, policy: Partial<CommitPolicy> = commitPolicy): boolean {
+  needsCommit(elapsedMs: number, policy: Partial<CommitPolicy> = {}): boolean {
     if (!this.#changed) return false;
     const { entries = commitPolicy.entries, bytes = commitPolicy.bytes, ms = commitPolicy.ms } = policy;
-    return (this.#entries >= entries || this.#bytes >= bytes || elapsedMs >= ms);
+    return this.#entries >= entries || this.#bytes >= bytes || elapsedMs >= ms;
   }
 
   /**

@@ -74,16 +74,14 @@ export async function simulate<Query, Answer, State, Input, Output>(
   for (const seed of seeds) {
     const result = await runWorld(workload, { ...run, seed });
     options.onRun?.(result);
-    if (result.violation === null) {
-      tally.add(result, null);
-      continue;
-    }
     const again = (smaller: RunOptions) => runWorld(workload, smaller);
-    const shrunk = maxShrinkRuns === 0
+    const shrunk = result.violation === null
+      ? null
+      : maxShrinkRuns === 0
       ? result
       : (await shrink(result, again, maxShrinkRuns, options.onShrink)).result;
     tally.add(result, shrunk);
-    if (stopAtFailure) break;
+    if (shrunk !== null && stopAtFailure) break;
   }
   return tally.report();
 }
