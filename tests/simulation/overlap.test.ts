@@ -2,9 +2,14 @@
 import { describe, setDefaultTimeout, test } from "bun:test";
 import { assert, assertEquals } from "@std/assert";
 import { type Fault, kvWorkload, type RunOptions, runWorld } from "../../lib/simulation/mod.ts";
+import type { Links, PeerIdentity } from "../../lib/replica/ports.ts";
+import { lag } from "../../lib/simulation/cut.ts";
 import { Holds } from "../../lib/simulation/holds.ts";
+import { Network } from "../../lib/simulation/network.ts";
 import { SimulatedProcess } from "../../lib/simulation/process.ts";
+import { seededRandom } from "../../lib/simulation/random.ts";
 import { NodeClock, Timeline } from "../../lib/simulation/time.ts";
+import { Trace } from "../../lib/simulation/trace.ts";
 import { calm, stormy } from "../../lib/simulation/weather.ts";
 
 setDefaultTimeout(120_000);
@@ -92,6 +97,42 @@ describe("what is held", () => {
     resume(true);
     while (timeline.step());
     assertEquals(told, 10);
+  });
+
+  test("a link that lags, one way, as much as the worst that lasts", () => {
+    const timeline = new Timeline();
+    const network = new Network(timeline, seededRandom(1), new Trace(timeline, null), () => {});
+    let arrivedAt = 0;
+    const [a, b] = (["a", "b"] as const).map((name) => {
+      const identity: PeerIdentity = {
+        ...{ replica: `${name}~1`, clusterId: null, bootCount: 1, nonce: "", earlier: [], version: "" },
+        url: network.addressOf(name),
+      };
+      const links = network.linksOf({
+        ...{ name, identity: () => identity, admit: () => true, turn: (task) => task() },
+      });
+      links.listen({ up: () => {}, down: () => {}, message: () => arrivedAt = timeline.now });
+      return links;
+    });
+    assert(a !== undefined && b !== undefined);
+    a.dial(network.addressOf("b"));
+    while (timeline.step());
+    const takes = (links: Links, to: string) => {
+      const sentAt = timeline.now;
+      assert(links.send(to, { type: "ReadIndex", requestId: 1 }, "control"));
+      while (timeline.step());
+      return Math.floor((arrivedAt - sentAt) / 100);
+    };
+    const both = () => [takes(a, "b~1"), takes(b, "a~1")];
+    const [much, little] = [
+      lag(network, ["a"], ["b"], "out", 500),
+      lag(network, ["a"], ["b"], undefined, 200),
+    ];
+    assertEquals(both(), [5, 2]);
+    much();
+    assertEquals(both(), [2, 2]);
+    little();
+    assertEquals(both(), [0, 0]);
   });
 
   test("a storm within a storm", () => {

@@ -3,6 +3,8 @@
 import { describe, test } from "bun:test";
 import { assert, assertEquals } from "@std/assert";
 import { changesMembers, planOf } from "../../lib/simulation/mod.ts";
+import { seededRandom } from "../../lib/simulation/random.ts";
+import { drawSettings } from "../../lib/simulation/settings.ts";
 
 describe("a schedule", () => {
   for (const changing of [true, false]) {
@@ -27,4 +29,15 @@ describe("a schedule", () => {
       assert(schedule.every(({ at }, number) => at < 1500 && at >= (schedule[number - 1]?.at ?? 0)));
     }
   });
+});
+
+test("most clusters have one timing, some as many as they have nodes", () => {
+  const names = ["n1", "n2", "n3", "n4", "n5"];
+  let mixed = 0;
+  for (let seed = 1; seed <= 200; seed++) {
+    const { timingOf } = drawSettings(seededRandom(seed));
+    assertEquals(timingOf("n1"), timingOf("n1"));
+    if (new Set(names.map((name) => timingOf(name).electionMs)).size > 1) mixed++;
+  }
+  assert(mixed > 10 && mixed < 60, `${mixed} of 200`);
 });
