@@ -141,9 +141,15 @@ export class Datacenter {
     });
   }
 
+  /**
+   * A replica that is deposed while it waits would be given leave by its successor, and show a value whose ok is still on
+   * its way, or none any more: clients expect what was the newest when the answer comes, which only who leads can tell.
+   */
   #get(request: Request): void {
+    const { term } = this.#replica.status();
     this.#replica.read({ type: "lease" }, { timeoutMs: readMs }).then((permit) => {
-      if (!permit.ok) return this.#hold(request);
+      const now = this.#replica.status();
+      if (!permit.ok || now.role !== "leader" || now.term !== term) return this.#hold(request);
       const item = getItem(this.#replica, valueQuery(request.key));
       const value: unknown = item === null ? "" : JSON.parse(new TextDecoder().decode(item.value));
       this.#reply(request, { type: "ok", value });

@@ -24,12 +24,16 @@ export class DatacenterWorld {
   readonly sent: { readonly at: number; readonly size: number; readonly datagram: Datagram }[] = [];
   /** False: the datagram is lost. */
   carries: (datagram: Datagram) => boolean = () => true;
+  /** How long a datagram to a replica takes, until it is looked at, ms; none overtakes another. */
+  travelMs: () => number = () => 0.1;
   /** Hears of everything that is sent to clients. */
   onReply: (datagram: Datagram) => void = () => {};
   readonly #replicas = new Map<string, Datacenter>();
   readonly #logged: string[] = [];
   #tasks: Task[] = [];
   #order = 0;
+  /** When the last datagram arrives that is on its way there. */
+  readonly #arrivals = new Map<string, number>();
 
   constructor(seed: number) {
     for (const [at, id] of worldIds.entries()) {
@@ -57,6 +61,13 @@ export class DatacenterWorld {
   /** Something that happens in the world, whoever lives. */
   later(ms: number, run: () => void): void {
     this.#schedule(nobody, ms, run);
+  }
+
+  /** Something that arrives there after {@link travelMs}, behind everything that is on its way there. */
+  travel(to: string, arrive: () => void): void {
+    const at = Math.max(this.now + this.travelMs(), this.#arrivals.get(to) ?? 0);
+    this.#arrivals.set(to, at);
+    this.later(at - this.now, arrive);
   }
 
   /** A request of a client, right now. */
@@ -133,7 +144,7 @@ export class DatacenterWorld {
     if (!this.#replicas.has(src) || type === "hello") return;
     if (worldIds.includes(dst)) {
       this.sent.push({ at: this.now, size: new TextEncoder().encode(text).byteLength, datagram });
-      if (this.carries(datagram)) this.#schedule(dst, 0.1, () => this.#replicas.get(dst)?.receive(text));
+      if (this.carries(datagram)) this.travel(dst, () => this.#replicas.get(dst)?.receive(text));
     } else if (this.carries(datagram)) {
       this.replies.push(datagram);
       this.onReply(datagram);

@@ -114,6 +114,22 @@ describe("datacenter, trap by trap", () => {
     assert(read >= 0 && written >= 0 && read < written, `read at ${read}, written at ${written}`);
   });
 
+  test("who was asked for a get as a leader and leads no more answers it no more", async () => {
+    const world = new DatacenterWorld(9);
+    const old = await world.leader();
+    world.carries = cutOff([old]);
+    for (let nth = 0; nth < 150; nth++) {
+      if (nth === 100) world.carries = () => true;
+      world.ask(old, get(`g${nth}`, "k"));
+      await world.run(20);
+    }
+    await world.run(3000);
+    // Its state may be behind that of the leader, or before what the leader has said: only the leader knows.
+    const answers = world.replies.filter(({ src, MID }) => src === old && String(MID).startsWith("g"));
+    assertEquals(answers.length, 150);
+    assertEquals(answers.filter(({ type, leader }) => type === "ok" && leader !== old), []);
+  });
+
   test("a minority holds its clients until it hears a leader; nobody is sent to a leader not heard of lately", async () => {
     const world = new DatacenterWorld(5);
     const leader = await world.leader();

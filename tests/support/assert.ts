@@ -7,9 +7,14 @@ export class AssertionError extends Error {
   override name = "AssertionError";
 }
 
-/** node:assert takes an Error as the thing to throw, and its own message where there is none. */
-function reason(msg: string | undefined): Error | undefined {
-  return msg ? new AssertionError(msg) : undefined;
+/** What node:assert says, under `msg` where there is one: given a message, it would leave out what differed. */
+function under(msg: string | undefined, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new AssertionError(msg ? `${msg}: ${said}` : said);
+  }
 }
 
 /** Throws unless `expr` is truthy. */
@@ -19,17 +24,17 @@ export function assert(expr: unknown, msg = ""): asserts expr {
 
 /** Deep equality, prototypes and types included. */
 export function assertEquals<T>(actual: T, expected: T, msg = ""): void {
-  nodeAssert.deepStrictEqual(actual, expected, reason(msg));
+  under(msg, () => nodeAssert.deepStrictEqual(actual, expected));
 }
 
 /** The opposite of {@link assertEquals}. */
 export function assertNotEquals<T>(actual: T, expected: T, msg = ""): void {
-  nodeAssert.notDeepStrictEqual(actual, expected, reason(msg));
+  under(msg, () => nodeAssert.notDeepStrictEqual(actual, expected));
 }
 
 /** `Object.is` equality. */
 export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T {
-  nodeAssert.strictEqual(actual, expected, reason(msg));
+  under(msg, () => nodeAssert.strictEqual(actual, expected));
 }
 
 /** Neither null nor undefined. */
@@ -51,7 +56,7 @@ export function assertStringIncludes(actual: string, expected: string, msg?: str
 
 /** `actual` matches the pattern. */
 export function assertMatch(actual: string, expected: RegExp, msg?: string): void {
-  nodeAssert.match(actual, expected, reason(msg));
+  under(msg, () => nodeAssert.match(actual, expected));
 }
 
 type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;
