@@ -1,6 +1,7 @@
-// `npm run datacenter -- [--virtual] [--scenario N] [--times K] [--seed S]`: the seventeen scenarios of the course simulator
-// at full length, K times, with real processes or in virtual time, as a table; exit 1 when a run fails or a replica did
-// worse than it should.
+// `npm run datacenter -- [--virtual [--slow MS] [--lifetime MS]] [--scenario N] [--times K] [--seed S]`: the seventeen
+// scenarios of the course simulator, K times, with real processes or in virtual time (there also in another length, or on
+// a busy machine, where each datagram waits for up to so long), as a table; exit 1 when a run fails or a replica did worse
+// than it should.
 import { parseArgs } from "node:util";
 import { scenarios } from "../tests/adapters/datacenter-scenarios.ts";
 import type { Report } from "../tests/adapters/datacenter-judge.ts";
@@ -11,6 +12,8 @@ const { values } = parseArgs({
   options: {
     scenario: { type: "string" },
     virtual: { type: "boolean", default: false },
+    slow: { type: "string", default: "0" },
+    lifetime: { type: "string", default: "30000" },
     times: { type: "string", default: "1" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 1e9)) },
     verbose: { type: "boolean", default: false },
@@ -42,7 +45,10 @@ for (let time = 0; time < Number(values.times); time++) {
   for (const { scenario, number } of chosen) {
     const seed = Number(values.seed) + time * 100 + number;
     const report = values.virtual
-      ? await runVirtually(scenario, seed)
+      ? await runVirtually(scenario, seed, {
+        slowMs: Number(values.slow),
+        lifetimeMs: Number(values.lifetime),
+      })
       : await runScenario(scenario, { seed });
     console.log(line(row(number, report)));
     if (values.verbose) console.log(report.byType, report.leaders, report.clients.duplicateReplies);

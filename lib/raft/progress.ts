@@ -41,7 +41,7 @@ export class Progress {
   window = Infinity;
 
   readonly #minRetransmitMs: number;
-  /** Moving average of the time from sending entries to their acknowledgement, ms; 0 = none measured. */
+  /** Moving average of the time from sending entries to their acknowledgement, ms; 0 = none measured (RFC 6298 "SRTT"). */
   #usualMs = 0;
   #inflight: Inflight[] = [];
   #inflightBytes = 0;
@@ -76,27 +76,39 @@ export class Progress {
     this.nextIndex = lastIndex + 1;
   }
 
-  /** The follower holds everything up to `matchIndex`. Returns whether that was news. */
-  acknowledged(matchIndex: number, now: number): boolean {
+  /**
+   * The follower holds everything up to `matchIndex`. `askedAt` is when the round that it echoes was begun, no later than
+   * what it answers was sent; null = not known. Returns whether that was news.
+   */
+  acknowledged(matchIndex: number, now: number, askedAt: number | null): boolean {
     this.rejectedAtMatch = 0;
     const news = matchIndex > this.matchIndex;
     if (news) this.matchIndex = matchIndex;
     let arrived = 0;
-    let sentAt = now;
+    let sentAt = askedAt;
     while (arrived < this.#inflight.length && this.#inflight[arrived]!.lastIndex <= this.matchIndex) {
       this.#inflightBytes -= this.#inflight[arrived]!.bytes;
       sentAt = this.#inflight[arrived]!.sentAt;
       arrived++;
     }
+    if (sentAt !== null && (arrived > 0 || news || this.#usualMs === 0)) this.#measured(now - sentAt);
     if (arrived > 0) {
-      // What was given up is no longer in flight, so that only first sendings are measured (Karn).
-      this.#usualMs += (now - sentAt - this.#usualMs) / (this.#usualMs === 0 ? 1 : 8);
       this.#inflight = this.#inflight.slice(arrived);
       this.window += arrived;
     }
     if (news) this.retransmitMs = Math.max(this.#minRetransmitMs, 3 * this.#usualMs);
     if (this.nextIndex <= this.matchIndex) this.nextIndex = this.matchIndex + 1;
     return news;
+  }
+
+  /**
+   * A sending that was given up for lost is measured too, by the round that its answer echoes (as by the timestamps of
+   * RFC 7323): a link slower than our patience would else never be measured, and be sent everything twice for ever. What
+   * took longer than anybody would have waited counts at once, not by and by.
+   */
+  #measured(tookMs: number): void {
+    const unheard = this.#usualMs === 0 || tookMs > 3 * this.#usualMs;
+    this.#usualMs += (tookMs - this.#usualMs) / (unheard ? 1 : 8);
   }
 
   /** One more message that may be answered, or an answer to one: an average over about the last twenty. */

@@ -132,18 +132,23 @@ export function handleAppendEntriesReply(raft: RaftState, message: AppendEntries
     progress.ackedRound = message.round;
     progress.ackedSentAt = sentAt;
   }
-  if (message.success) handleSuccess(raft, progress, message);
+  if (message.success) handleSuccess(raft, progress, message, sentAt);
   else handleRejection(raft, progress, message);
   // A committed C_new without us has ended this leadership.
   if (raft.leadership !== null) confirmRounds(raft);
 }
 
-function handleSuccess(raft: RaftState, progress: Progress, message: AppendEntriesReply): void {
+function handleSuccess(
+  raft: RaftState,
+  progress: Progress,
+  message: AppendEntriesReply,
+  askedAt: number | null,
+): void {
   raft.check(
     message.matchIndex <= raft.log.lastIndex,
     () => `${message.from} acknowledges ${message.matchIndex}, past the log`,
   );
-  const news = progress.acknowledged(message.matchIndex, raft.now);
+  const news = progress.acknowledged(message.matchIndex, raft.now, askedAt);
   const answersProbe = progress.state === "probe" && message.matchIndex >= progress.nextIndex - 1;
   if (answersProbe) progress.becomeReplicate();
   if (news) advanceCommit(raft);

@@ -6,7 +6,6 @@ import { anybody, idPattern, judge, maxDatagram, type Report } from "./datacente
 import type { EventType, Scenario } from "./datacenter-scenarios.ts";
 import { DatacenterWorld, type Datagram, worldIds } from "./datacenter-world.ts";
 
-const lifetimeMs = 30_000;
 const startWaitMs = 5_000;
 const endWaitMs = 2_000;
 /** What every datagram takes. */
@@ -14,15 +13,22 @@ const leastMs = 0.1;
 /** Where clients hear their replies. */
 const clients = "clients";
 
-/**
- * On a machine that is busy every datagram waits for up to `slowMs` before anybody looks at it: a replica has been deposed
- * or a value written before an older answer is read.
- */
-export async function runVirtually(scenario: Scenario, seed: number, slowMs = 0): Promise<Report> {
-  return await new VirtualRun(scenario, seed, slowMs).run();
+export type World = {
+  /**
+   * On a machine that is busy every datagram waits for up to so long before anybody looks at it, ms: a replica has been
+   * deposed or a value written before an older answer is read. Default 0.
+   */
+  readonly slowMs?: number;
+  /** Start to end, ms; default 30,000. In shorter runs partitions end while old leaders still hold requests. */
+  readonly lifetimeMs?: number;
+};
+
+export async function runVirtually(scenario: Scenario, seed: number, world: World = {}): Promise<Report> {
+  return await new VirtualRun(scenario, seed, { slowMs: 0, lifetimeMs: 30_000, ...world }).run();
 }
 
 class VirtualRun {
+  readonly #lifetimeMs: number;
   readonly #scenario: Scenario;
   readonly #random: () => number;
   readonly #world: DatacenterWorld;
@@ -33,7 +39,8 @@ class VirtualRun {
   #majority: ReadonlySet<string> | null = null;
   #dropped = 0;
 
-  constructor(scenario: Scenario, seed: number, slowMs: number) {
+  constructor(scenario: Scenario, seed: number, { slowMs, lifetimeMs }: Required<World>) {
+    this.#lifetimeMs = lifetimeMs;
     this.#scenario = scenario;
     this.#random = seededRandom(seed);
     this.#world = new DatacenterWorld(seed);
@@ -52,7 +59,7 @@ class VirtualRun {
 
   async run(): Promise<Report> {
     const { requests, events } = this.#scenario;
-    const loadMs = lifetimeMs - startWaitMs - endWaitMs;
+    const loadMs = this.#lifetimeMs - startWaitMs - endWaitMs;
     for (let nth = 0; nth < requests; nth++) {
       const at = startWaitMs + nth * loadMs / requests;
       this.#world.later(at, () => this.#clients.ask(this.#world.now));
@@ -60,7 +67,7 @@ class VirtualRun {
     for (const [share, type] of events) {
       this.#world.later(startWaitMs + share * loadMs, () => this.#event(type));
     }
-    await this.#world.run(lifetimeMs);
+    await this.#world.run(this.#lifetimeMs);
     const { sent } = this.#world;
     for (const { size } of sent) if (size > maxDatagram) this.#errors.push(`a datagram of ${size} bytes`);
     const byType: Record<string, number> = {};

@@ -269,9 +269,9 @@ describe("progress", () => {
     progress.sent(2, 20, 0);
     progress.sent(5, 30, 0);
     assertEquals([progress.inflightMessages, progress.inflightBytes, progress.nextIndex], [2, 50, 6]);
-    assertEquals(progress.acknowledged(3, 10), true);
+    assertEquals(progress.acknowledged(3, 10, null), true);
     assertEquals([progress.inflightMessages, progress.inflightBytes, progress.matchIndex], [1, 30, 3]);
-    assertEquals(progress.acknowledged(2, 10), false);
+    assertEquals(progress.acknowledged(2, 10, null), false);
     assertEquals(progress.matchIndex, 3);
     progress.becomeProbe(1);
     assertEquals([progress.nextIndex, progress.inflightMessages, progress.inflightBytes], [4, 0, 0]);
@@ -290,22 +290,38 @@ describe("progress", () => {
       progress.becomeProbe(1);
     }
     assertEquals(waits, [100, 200, 400, 500, 500]);
-    progress.acknowledged(1, 2000);
+    progress.acknowledged(1, 2000, 1990);
     progress.probeSentAt = 0;
     assertEquals([progress.isOverdue(99, 500), progress.isOverdue(100, 500)], [false, true]);
+  });
+
+  test("what was given up for lost is measured by the round that its answer echoes, and counts at once", () => {
+    const progress = new Progress(1, 100);
+    progress.becomeReplicate();
+    progress.sent(1, 20, 0);
+    progress.acknowledged(1, 10, 0);
+    progress.sent(2, 20, 1000);
+    assertEquals([progress.isOverdue(1100, 5000), progress.usualMs], [true, 10]);
+    progress.becomeProbe(2);
+    progress.probeSentAt = 1100;
+    assertEquals(progress.acknowledged(2, 1400, 1000), true);
+    assertEquals(progress.usualMs, 400);
+    progress.becomeReplicate();
+    progress.sent(3, 20, 2000);
+    assertEquals([progress.isOverdue(3199, 5000), progress.isOverdue(3200, 5000)], [false, true]);
   });
 
   test("a follower that takes long is waited for three times as long, up to the bound", () => {
     const progress = new Progress(1, 100);
     progress.becomeReplicate();
     progress.sent(1, 20, 0);
-    progress.acknowledged(1, 120);
+    progress.acknowledged(1, 120, null);
     progress.sent(2, 20, 1000);
     assertEquals([progress.isOverdue(1359, 1000), progress.isOverdue(1360, 1000)], [false, true]);
     const slow = new Progress(1, 100);
     slow.becomeReplicate();
     slow.sent(1, 20, 0);
-    slow.acknowledged(1, 900);
+    slow.acknowledged(1, 900, null);
     slow.sent(2, 20, 1000);
     assertEquals([slow.isOverdue(1999, 1000), slow.isOverdue(2000, 1000)], [false, true]);
   });

@@ -2,19 +2,25 @@
 import { describe, test } from "bun:test";
 import { assert, assertEquals } from "@std/assert";
 import { firstConfiguration } from "../../lib/raft/mod.ts";
-import { ScriptWorld } from "../scripts/world.ts";
+import { ScriptWorld, type Wire } from "../scripts/world.ts";
 import { seededRandom } from "../support/random.ts";
 
-/** Ten virtual seconds of three cores under load, each message lost with this probability; returns what it cost. */
+/**
+ * Ten virtual seconds of three cores under load, each message lost with this probability and so many ticks of ten
+ * milliseconds on its way; returns what it cost.
+ */
 function cost(
   loss: (from: string, to: string) => number,
+  ticksUnderway: (tick: number) => number = () => 1,
+  options: ConstructorParameters<typeof ScriptWorld>[0] = {},
 ): { messages: number; committed: number; bytes: number } {
   const random = seededRandom(40);
-  const world = new ScriptWorld({ random });
+  const world = new ScriptWorld({ random, ...options });
   const ids = ["n1", "n2", "n3"];
   for (const id of ids) world.add(id, firstConfiguration(ids));
   let messages = 0;
   let bytes = 0;
+  const underway: { readonly due: number; readonly wire: Wire }[] = [];
   for (let tick = 0; tick < 1000; tick++) {
     for (const node of world.nodes.values()) {
       node.now += 10;
@@ -24,13 +30,14 @@ function cost(
         world.drain(node);
       }
     }
-    // One tick is one way over the wire.
     for (const wire of world.wire.splice(0)) {
       messages++;
       if (wire.message.type === "AppendEntries") bytes += wire.message.entries.length * 1000;
-      if (random() >= loss(wire.message.from, wire.message.to)) world.deliver(wire);
-      world.trace.length = 0;
+      if (random() < loss(wire.message.from, wire.message.to)) continue;
+      underway.push({ due: Math.max(tick + ticksUnderway(tick) - 1, underway.at(-1)?.due ?? 0), wire });
     }
+    while (underway.length > 0 && underway[0]!.due <= tick) world.deliver(underway.shift()!.wire);
+    world.trace.length = 0;
   }
   return { messages, committed: world.ledger.committedIndex, bytes };
 }
@@ -42,6 +49,22 @@ describe("what is lost is sent again, but not in a storm", () => {
     assert(messages / committed < 8, `${messages} messages for ${committed} entries`);
     assert(bytes / committed < 6500, `${bytes} bytes for ${committed} entries`);
   });
+
+  for (
+    const [what, options] of [["", {}], [", a thrifty leader", { thrifty: true, retransmitMs: 20 }]] as const
+  ) {
+    test(`links slower than the leader's patience do not have everything sent twice${what}`, () => {
+      const quick = cost(() => 0, () => 1, options);
+      const slow = cost(() => 0, () => 15, options);
+      const slower = cost(() => 0, (tick) => tick < 300 ? 1 : 15, options);
+      for (const { messages, committed, bytes } of [slow, slower]) {
+        assert(committed > 150, `${committed} entries were committed`);
+        assert(bytes < quick.bytes * 1.2, `${bytes} bytes, ${quick.bytes} over a quick link`);
+        // A thrifty leader turns to all where answers take so long.
+        assert(messages < quick.messages * 1.4, `${messages} messages, ${quick.messages} over a quick link`);
+      }
+    });
+  }
 
   test("a follower that is gone costs heartbeats only", () => {
     const whole = cost(() => 0);
