@@ -1,8 +1,9 @@
 // What a leader knows of one follower, and the bounded window of what is on its way to it (Raft figure 2 "nextIndex[],
 // matchIndex[]"; pipelining: diss. §10.2.1).
+import { RoundTrip, type Sending } from "./round-trip.ts";
 
 /** One AppendEntries with entries that was not acknowledged yet. */
-type Inflight = { readonly lastIndex: number; readonly bytes: number; readonly sentAt: number };
+type Inflight = Sending & { readonly lastIndex: number; readonly bytes: number };
 
 export class Progress {
   /** Highest index known to be durable there and equal to ours. Never falls within a term. */
@@ -11,8 +12,6 @@ export class Progress {
   nextIndex: number;
   /** probe: looking for where the logs agree, one message at a time; replicate: pipelining from there. */
   state: "probe" | "replicate" = "probe";
-  /** In probe: when the outstanding probe was sent; null = none is out. */
-  probeSentAt: number | null = null;
   /** When it was last heard from in this term; null = never. */
   lastContact: number | null = null;
   /** Latest round sent to it, and the latest that it echoed with the time that round had been sent. */
@@ -28,7 +27,7 @@ export class Progress {
   /** The largest leaderCommit that it can have taken over from what was sent. */
   sentCommit = 0;
   /**
-   * How long to wait for an acknowledgement before sending again: three times what one usually takes, so that a follower
+   * How long to wait for an acknowledgement before sending again: well longer than one usually takes, so that a follower
    * that is slow under load is not sent everything twice; doubles while nothing comes of it.
    */
   retransmitMs: number;
@@ -41,8 +40,9 @@ export class Progress {
   window = Infinity;
 
   readonly #minRetransmitMs: number;
-  /** Moving average of the time from sending entries to their acknowledgement, ms; 0 = none measured (RFC 6298 "SRTT"). */
-  #usualMs = 0;
+  readonly #roundTrip = new RoundTrip();
+  /** In probe: when the outstanding probe was sent; null = none is out. */
+  #probeSentAt: number | null = null;
   #inflight: Inflight[] = [];
   #inflightBytes = 0;
 
@@ -58,7 +58,11 @@ export class Progress {
   }
 
   get usualMs(): number {
-    return this.#usualMs;
+    return this.#roundTrip.usualMs;
+  }
+
+  get probeIsOut(): boolean {
+    return this.#probeSentAt !== null;
   }
 
   get inflightMessages(): number {
@@ -70,45 +74,39 @@ export class Progress {
   }
 
   /** Entries up to lastIndex are on their way. */
-  sent(lastIndex: number, bytes: number, now: number): void {
-    this.#inflight.push({ lastIndex, bytes, sentAt: now });
+  sent(lastIndex: number, bytes: number, sending: Sending): void {
+    this.#inflight.push({ lastIndex, bytes, ...sending });
     this.#inflightBytes += bytes;
     this.nextIndex = lastIndex + 1;
   }
 
-  /**
-   * The follower holds everything up to `matchIndex`. `askedAt` is when the round that it echoes was begun, no later than
-   * what it answers was sent; null = not known. Returns whether that was news.
-   */
-  acknowledged(matchIndex: number, now: number, askedAt: number | null): boolean {
+  /** The one message of this state is on its way. */
+  probed(sending: Sending): void {
+    this.#probeSentAt = sending.sentAt;
+    this.#roundTrip.remember(sending);
+  }
+
+  /** The follower holds everything up to `matchIndex`, in an answer that echoes `round`. Returns whether that was news. */
+  acknowledged(matchIndex: number, round: number, now: number): boolean {
     this.rejectedAtMatch = 0;
     const news = matchIndex > this.matchIndex;
     if (news) this.matchIndex = matchIndex;
     let arrived = 0;
-    let sentAt = askedAt;
+    let last: Inflight | null = null;
     while (arrived < this.#inflight.length && this.#inflight[arrived]!.lastIndex <= this.matchIndex) {
-      this.#inflightBytes -= this.#inflight[arrived]!.bytes;
-      sentAt = this.#inflight[arrived]!.sentAt;
+      last = this.#inflight[arrived]!;
+      this.#inflightBytes -= last.bytes;
       arrived++;
     }
-    if (sentAt !== null && (arrived > 0 || news || this.#usualMs === 0)) this.#measured(now - sentAt);
-    if (arrived > 0) {
+    if (last !== null) {
+      // An answer to an earlier round is one to what was given up and sent again since.
+      if (round >= last.round) this.#roundTrip.measured(now - last.sentAt);
       this.#inflight = this.#inflight.slice(arrived);
       this.window += arrived;
-    }
-    if (news) this.retransmitMs = Math.max(this.#minRetransmitMs, 3 * this.#usualMs);
+    } else if (news) this.#roundTrip.answered(round, now);
+    if (news) this.retransmitMs = Math.max(this.#minRetransmitMs, this.#roundTrip.patienceMs);
     if (this.nextIndex <= this.matchIndex) this.nextIndex = this.matchIndex + 1;
     return news;
-  }
-
-  /**
-   * A sending that was given up for lost is measured too, by the round that its answer echoes (as by the timestamps of
-   * RFC 7323): a link slower than our patience would else never be measured, and be sent everything twice for ever. What
-   * took longer than anybody would have waited counts at once, not by and by.
-   */
-  #measured(tookMs: number): void {
-    const unheard = this.#usualMs === 0 || tookMs > 3 * this.#usualMs;
-    this.#usualMs += (tookMs - this.#usualMs) / (unheard ? 1 : 8);
   }
 
   /** One more message that may be answered, or an answer to one: an average over about the last twenty. */
@@ -124,18 +122,19 @@ export class Progress {
   /** Falls back to one message at a time from `nextIndex`; what was in flight no longer counts. */
   becomeProbe(nextIndex: number): void {
     if (this.state === "replicate") {
+      if (this.#inflight[0] !== undefined) this.#roundTrip.remember(this.#inflight[0]);
       this.window = Math.max(1, Math.floor(Math.min(this.window, this.#inflight.length) / 2));
     }
     this.state = "probe";
     this.nextIndex = Math.max(nextIndex, this.matchIndex + 1);
-    this.probeSentAt = null;
+    this.#probeSentAt = null;
     this.#inflight = [];
     this.#inflightBytes = 0;
   }
 
   becomeReplicate(): void {
     this.state = "replicate";
-    this.probeSentAt = null;
+    this.#probeSentAt = null;
     this.nextIndex = this.matchIndex + 1;
     this.#inflight = [];
     this.#inflightBytes = 0;
@@ -143,7 +142,7 @@ export class Progress {
 
   /** Whether what was sent has gone unanswered for too long; then the next wait is twice as long, up to `maxMs`. */
   isOverdue(now: number, maxMs: number): boolean {
-    const since = this.state === "probe" ? this.probeSentAt : this.#inflight[0]?.sentAt ?? null;
+    const since = this.state === "probe" ? this.#probeSentAt : this.#inflight[0]?.sentAt ?? null;
     if (since === null || now - since < Math.min(this.retransmitMs, maxMs)) return false;
     this.retransmitMs = Math.min(this.retransmitMs * 2, maxMs);
     return true;

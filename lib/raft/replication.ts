@@ -49,7 +49,7 @@ function sendEntries(raft: RaftState, replica: ReplicaId, progress: Progress): v
   const entries = raft.log.entries(from, raft.log.lastIndex, raft.options.maxMessageBytes);
   const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
   sendAppendEntries(raft, replica, progress, from - 1, entries);
-  progress.sent(from + entries.length - 1, bytes, raft.now);
+  progress.sent(from + entries.length - 1, bytes, { round: progress.sentRound, sentAt: raft.now });
 }
 
 /**
@@ -57,7 +57,7 @@ function sendEntries(raft: RaftState, replica: ReplicaId, progress: Progress): v
  * no entries, so that a dead one costs heartbeats only.
  */
 function sendProbe(raft: RaftState, replica: ReplicaId, progress: Progress): void {
-  if (progress.probeSentAt !== null) return;
+  if (progress.probeIsOut) return;
   const { log, now, options } = raft;
   const heardAt = progress.lastContact ?? raft.leading.since;
   const silent = now - heardAt >= options.electionMs;
@@ -67,7 +67,7 @@ function sendProbe(raft: RaftState, replica: ReplicaId, progress: Progress): voi
     ? []
     : log.entries(from, log.lastIndex, options.maxMessageBytes);
   sendAppendEntries(raft, replica, progress, from - 1, entries);
-  progress.probeSentAt = now;
+  progress.probed({ round: progress.sentRound, sentAt: now });
 }
 
 /** A heartbeat: to a follower in step it names what is known to agree, so that it may overtake entries on their way. */
@@ -132,23 +132,18 @@ export function handleAppendEntriesReply(raft: RaftState, message: AppendEntries
     progress.ackedRound = message.round;
     progress.ackedSentAt = sentAt;
   }
-  if (message.success) handleSuccess(raft, progress, message, sentAt);
+  if (message.success) handleSuccess(raft, progress, message);
   else handleRejection(raft, progress, message);
   // A committed C_new without us has ended this leadership.
   if (raft.leadership !== null) confirmRounds(raft);
 }
 
-function handleSuccess(
-  raft: RaftState,
-  progress: Progress,
-  message: AppendEntriesReply,
-  askedAt: number | null,
-): void {
+function handleSuccess(raft: RaftState, progress: Progress, message: AppendEntriesReply): void {
   raft.check(
     message.matchIndex <= raft.log.lastIndex,
     () => `${message.from} acknowledges ${message.matchIndex}, past the log`,
   );
-  const news = progress.acknowledged(message.matchIndex, raft.now, askedAt);
+  const news = progress.acknowledged(message.matchIndex, message.round, raft.now);
   const answersProbe = progress.state === "probe" && message.matchIndex >= progress.nextIndex - 1;
   if (answersProbe) progress.becomeReplicate();
   if (news) advanceCommit(raft);

@@ -66,7 +66,8 @@ function isLate(raft: RaftState): boolean {
 export function longestWait(raft: RaftState, progress: Progress): number {
   const { electionMs, heartbeatMs, retransmitMs, thrifty } = raft.options;
   const longest = Math.max(2 * electionMs, heartbeatMs);
-  if (!thrifty) return longest;
+  // What usually takes how long is not known yet: waits double until the first answer is there to be measured.
+  if (!thrifty || progress.usualMs === 0) return longest;
   const silence = raft.now - (progress.lastContact ?? raft.leading.since);
   return Math.min(longest, Math.max(retransmitMs, 2 * progress.usualMs, silence / 8));
 }

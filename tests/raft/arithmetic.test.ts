@@ -266,12 +266,12 @@ describe("progress", () => {
   test("matchIndex never falls, nextIndex stays past it, the window empties as acknowledgements come", () => {
     const progress = new Progress(1, 100);
     progress.becomeReplicate();
-    progress.sent(2, 20, 0);
-    progress.sent(5, 30, 0);
+    progress.sent(2, 20, { round: 1, sentAt: 0 });
+    progress.sent(5, 30, { round: 1, sentAt: 0 });
     assertEquals([progress.inflightMessages, progress.inflightBytes, progress.nextIndex], [2, 50, 6]);
-    assertEquals(progress.acknowledged(3, 10, null), true);
+    assertEquals(progress.acknowledged(3, 1, 10), true);
     assertEquals([progress.inflightMessages, progress.inflightBytes, progress.matchIndex], [1, 30, 3]);
-    assertEquals(progress.acknowledged(2, 10, null), false);
+    assertEquals(progress.acknowledged(2, 1, 10), false);
     assertEquals(progress.matchIndex, 3);
     progress.becomeProbe(1);
     assertEquals([progress.nextIndex, progress.inflightMessages, progress.inflightBytes], [4, 0, 0]);
@@ -281,8 +281,8 @@ describe("progress", () => {
     const progress = new Progress(1, 100);
     const waits: number[] = [];
     for (let now = 0, since = 0; waits.length < 5; now += 10) {
-      if (progress.probeSentAt === null) {
-        progress.probeSentAt = now;
+      if (!progress.probeIsOut) {
+        progress.probed({ round: 1 + now / 100, sentAt: now });
         since = now;
       }
       if (!progress.isOverdue(now, 500)) continue;
@@ -290,39 +290,40 @@ describe("progress", () => {
       progress.becomeProbe(1);
     }
     assertEquals(waits, [100, 200, 400, 500, 500]);
-    progress.acknowledged(1, 2000, 1990);
-    progress.probeSentAt = 0;
+    progress.acknowledged(1, 20, 2000);
+    progress.becomeProbe(2);
+    progress.probed({ round: 0, sentAt: 0 });
     assertEquals([progress.isOverdue(99, 500), progress.isOverdue(100, 500)], [false, true]);
   });
 
   test("what was given up for lost is measured by the round that its answer echoes, and counts at once", () => {
     const progress = new Progress(1, 100);
     progress.becomeReplicate();
-    progress.sent(1, 20, 0);
-    progress.acknowledged(1, 10, 0);
-    progress.sent(2, 20, 1000);
+    progress.sent(1, 20, { round: 1, sentAt: 0 });
+    progress.acknowledged(1, 1, 10);
+    progress.sent(2, 20, { round: 11, sentAt: 1000 });
     assertEquals([progress.isOverdue(1100, 5000), progress.usualMs], [true, 10]);
     progress.becomeProbe(2);
-    progress.probeSentAt = 1100;
-    assertEquals(progress.acknowledged(2, 1400, 1000), true);
+    progress.probed({ round: 12, sentAt: 1100 });
+    assertEquals(progress.acknowledged(2, 11, 1400), true);
     assertEquals(progress.usualMs, 400);
     progress.becomeReplicate();
-    progress.sent(3, 20, 2000);
+    progress.sent(3, 20, { round: 21, sentAt: 2000 });
     assertEquals([progress.isOverdue(3199, 5000), progress.isOverdue(3200, 5000)], [false, true]);
   });
 
   test("a follower that takes long is waited for three times as long, up to the bound", () => {
     const progress = new Progress(1, 100);
     progress.becomeReplicate();
-    progress.sent(1, 20, 0);
-    progress.acknowledged(1, 120, null);
-    progress.sent(2, 20, 1000);
+    progress.sent(1, 20, { round: 1, sentAt: 0 });
+    progress.acknowledged(1, 1, 120);
+    progress.sent(2, 20, { round: 11, sentAt: 1000 });
     assertEquals([progress.isOverdue(1359, 1000), progress.isOverdue(1360, 1000)], [false, true]);
     const slow = new Progress(1, 100);
     slow.becomeReplicate();
-    slow.sent(1, 20, 0);
-    slow.acknowledged(1, 900, null);
-    slow.sent(2, 20, 1000);
+    slow.sent(1, 20, { round: 1, sentAt: 0 });
+    slow.acknowledged(1, 1, 900);
+    slow.sent(2, 20, { round: 11, sentAt: 1000 });
     assertEquals([slow.isOverdue(1999, 1000), slow.isOverdue(2000, 1000)], [false, true]);
   });
 });
