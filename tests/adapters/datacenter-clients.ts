@@ -5,6 +5,8 @@ export type Message = { readonly [field: string]: unknown };
 
 type Pending = {
   readonly client: string;
+  /** Whom it was sent to. */
+  readonly dst: string;
   readonly key: string;
   /** null = a get. */
   readonly value: string | null;
@@ -74,6 +76,11 @@ export class Clients {
     this.#leaders.clear();
   }
 
+  /** How many requests this replica was sent and has not answered. */
+  inHandsOf(id: string): number {
+    return [...this.#pending.values()].filter(({ dst }) => dst === id).length;
+  }
+
   get unanswered(): { gets: number; puts: number } {
     const pending = [...this.#pending.values()];
     const gets = pending.filter(({ value }) => value === null).length;
@@ -114,17 +121,17 @@ export class Clients {
     }
   }
 
-  #begin(request: Pending): void {
+  #begin(request: Omit<Pending, "dst">): void {
     const mid = this.#word(16);
     const { client, key, value } = request;
     if (value === null) this.counts.gets++;
     else this.counts.puts++;
-    this.#pending.set(mid, request);
     const living = this.#living();
     const known = this.#forgetful ? anybody : this.#leaders.get(client) ?? anybody;
     // What a redirect said is followed by forgetful clients too.
     const led = request.sentAt === request.beganAt ? known : this.#leaders.get(client) ?? anybody;
     const dst = living.includes(led) ? led : this.#pick(living);
+    this.#pending.set(mid, { ...request, dst });
     this.#send({
       ...{ src: client, dst, leader: led, MID: mid, key },
       ...(value === null ? { type: "get" } : { type: "put", value }),

@@ -11,6 +11,8 @@ export type Tally = {
   readonly byType: Readonly<Record<string, number>>;
   /** Who led, as far as replies and messages said, one after the other. */
   readonly leaders: readonly string[];
+  /** How many requests killed replicas had not answered: more must not stay unanswered. */
+  readonly inDeadHands: number;
 };
 
 export type Report = Tally & {

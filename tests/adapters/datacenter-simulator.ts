@@ -69,6 +69,7 @@ class Simulation {
   #majority: ReadonlySet<string> | null = null;
   #messages = 0;
   #dropped = 0;
+  #inDeadHands = 0;
 
   constructor(scenario: Scenario, options: RunOptions) {
     this.#scenario = scenario;
@@ -152,6 +153,7 @@ class Simulation {
       messages: this.#messages,
       dropped: this.#dropped,
       byType: this.#byType,
+      inDeadHands: this.#inDeadHands,
     };
     return judge({ ...tally, leaders: this.#leaders }, this.#clients, this.#errors);
   }
@@ -181,7 +183,8 @@ class Simulation {
     replica.alive = false;
     replica.killed = true;
     replica.process.kill("SIGTERM");
-    const ended = await Promise.race([replica.process.exited.then(() => true), Bun.sleep(1000)]);
+    const patience = this.#options.patient ? 10_000 : 1000;
+    const ended = await Promise.race([replica.process.exited.then(() => true), Bun.sleep(patience)]);
     if (ended !== true) this.#error(`${replica.id} does not end at once on SIGTERM`);
     replica.process.kill("SIGKILL");
   }
@@ -203,6 +206,7 @@ class Simulation {
   #killOne(id: string): void {
     const replica = this.#replicas.get(id);
     if (replica === undefined) return this.#error(`the run wants to kill ${id}, but nobody is known to lead`);
+    this.#inDeadHands += this.#clients.inHandsOf(id);
     void this.#kill(replica);
   }
 

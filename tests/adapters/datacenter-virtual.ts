@@ -38,6 +38,7 @@ class VirtualRun {
   #leader = anybody;
   #majority: ReadonlySet<string> | null = null;
   #dropped = 0;
+  #inDeadHands = 0;
 
   constructor(scenario: Scenario, seed: number, { slowMs, lifetimeMs }: Required<World>) {
     this.#lifetimeMs = lifetimeMs;
@@ -72,7 +73,13 @@ class VirtualRun {
     for (const { size } of sent) if (size > maxDatagram) this.#errors.push(`a datagram of ${size} bytes`);
     const byType: Record<string, number> = {};
     for (const { datagram: { type } } of sent) byType[type] = (byType[type] ?? 0) + 1;
-    const tally = { scenario: this.#scenario, messages: sent.length, dropped: this.#dropped, byType };
+    const tally = {
+      scenario: this.#scenario,
+      messages: sent.length,
+      dropped: this.#dropped,
+      byType,
+      inDeadHands: this.#inDeadHands,
+    };
     return judge({ ...tally, leaders: this.#leaders }, this.#clients, this.#errors);
   }
 
@@ -99,15 +106,20 @@ class VirtualRun {
   #event(type: EventType): void {
     const followers = this.#world.living.filter((id) => id !== this.#leader);
     const pick = () => followers.splice(Math.floor(this.#random() * followers.length), 1)[0] ?? anybody;
-    if (type === "kill_follower") this.#world.kill(pick());
+    if (type === "kill_follower") this.#kill(pick());
     else if (type === "kill_leader") {
       if (!this.#world.living.includes(this.#leader)) this.#errors.push("nobody is known to lead");
-      this.#world.kill(this.#leader);
+      this.#kill(this.#leader);
       this.#clients.forget();
     } else if (type === "partition_easy") this.#majority = new Set([this.#leader, pick(), pick()]);
     else if (type === "partition_hard") {
       this.#majority = new Set([pick(), pick(), pick()]);
       this.#clients.forget();
     } else this.#majority = null;
+  }
+
+  #kill(id: string): void {
+    this.#inDeadHands += this.#clients.inHandsOf(id);
+    this.#world.kill(id);
   }
 }

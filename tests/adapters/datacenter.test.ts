@@ -200,7 +200,8 @@ describe("datacenter, all scenarios in virtual time", () => {
         const { errors, complaints, slow, clients } = await runVirtually(scenario, seed + number);
         // Again: npm run datacenter -- --virtual --scenario NUMBER --seed SEED
         const what = `scenario ${number}, ${scenario.name}`;
-        assertEquals({ errors, complaints, slow, fails: clients.fails }, noComplaint, what);
+        const expected = { errors: [], complaints: [], slow: [], fails: 0 };
+        assertEquals({ errors, complaints, slow, fails: clients.fails }, expected, what);
       }
       console.log(`datacenter, virtual: ${runs} of ${scenarios.length} scenarios`);
     },
@@ -230,8 +231,6 @@ describe("datacenter, on a busy machine", () => {
   }, 60_000);
 });
 
-const noComplaint = { errors: [], complaints: [], slow: [], fails: 0 };
-
 describe("datacenter, real processes", () => {
   test("shortened scenarios pass: quiet, losses and a dead leader, a hard partition", async () => {
     const seed = printedSeed("datacenter");
@@ -243,13 +242,15 @@ describe("datacenter, real processes", () => {
     const reports = await Promise.all(
       chosen.map((scenario, at) => runScenario(scenario, { seed: seed + at, ...timing })),
     );
-    for (const { scenario, errors, complaints, clients, messages, unanswered } of reports) {
-      // Not how slow it was: this machine does other things, too.
-      assertEquals({ errors, complaints, slow: [], fails: clients.fails }, noComplaint, scenario.name);
+    for (const { scenario, errors, clients, messages, unanswered, inDeadHands } of reports) {
+      assertEquals({ errors, fails: clients.fails }, { errors: [], fails: 0 }, scenario.name);
       assert(messages < 2000, `${scenario.name}: ${messages} messages`);
+      // Not how slow it was, nor that at most two answers came twice: this machine does other things, too, and while it
+      // does several requests are under way at once. In virtual time they are judged (above).
+      assert(clients.duplicates <= 10, `${scenario.name}: ${clients.duplicateReplies.join("; ")}`);
       // What a dead leader had in its hands may stay unanswered, nothing else.
-      const hands = scenario.events.some(([, type]) => type === "kill_leader") ? 5 : 0;
-      assert(unanswered.gets + unanswered.puts <= hands, `${scenario.name}: ${JSON.stringify(unanswered)}`);
+      const open = unanswered.gets + unanswered.puts;
+      assert(open <= inDeadHands, `${scenario.name}: ${open} unanswered, ${inDeadHands} in dead hands`);
     }
   }, 60_000);
 });
