@@ -1,5 +1,6 @@
 // Many runs of the world on all cores: processes of this same program, each given one run at a time over its standard
 // input and answering a line each. What is told, and when it ends, is as if one process had done them in their order.
+import { setImmediate } from "node:timers/promises";
 import type { Subprocess } from "bun";
 import { kvWorkload, type RunOptions, type RunResult, simulate } from "../simulation/mod.ts";
 import { Failure, wrongUsage } from "./failure.ts";
@@ -30,7 +31,11 @@ export type RunTasksOptions = {
 /** Ends when all tasks are done, or `onDone` has had enough. Throws a Failure when a process ends by itself. */
 export async function runTasks({ command, jobs, tasks, onDone, onShrink }: RunTasksOptions): Promise<void> {
   if (jobs === 1) {
-    for (const task of tasks) if (!onDone(await runTask(task, onShrink))) return;
+    for (const task of tasks) {
+      if (!onDone(await runTask(task, onShrink))) return;
+      // Nothing in a run waits for the outside: timers and signals have their turn between two of them.
+      await setImmediate();
+    }
     return;
   }
   const workers = Array.from({ length: jobs }, () => new Worker(command));

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
+import { runTasks } from "../../lib/cli/simulation-workers.ts";
 import { commandOf, type RunOptions } from "../../lib/simulation/mod.ts";
 import { type ChangedCopy, changedCopy } from "../support/changed-copy.ts";
 import { runCoracle } from "../support/coracle.ts";
@@ -212,6 +213,18 @@ test("a command says all that a run was asked for, and nothing else", () => {
     const minutes = Number(/--minutes (\S+)/.exec(command)?.[1]);
     assertEquals(Math.round(minutes * 60_000), options.durationMs ?? 60_000);
   }
+});
+
+test("in a single process timers have their turn between two runs, so that progress is told", async () => {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const tasks = [1, 2, 3].map((seed) => ({ run: { seed, nodes: 3, durationMs: 1000 }, keys: 6 }));
+  try {
+    await runTasks({ command: [], jobs: 1, tasks, onDone: () => true });
+  } finally {
+    clearInterval(timer);
+  }
+  assert(turns > 0);
 });
 
 test("a hunt that finds nothing ends with 0", async () => {
