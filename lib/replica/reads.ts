@@ -1,6 +1,7 @@
 // Reads that wait until the local state may be shown (design §3, diss. §6.4): first for an index that was confirmed after
 // they arrived, by the core on a leader, by one ReadIndex a drain on a follower; then until that much is applied here.
 import type { Raft, ReadState, ReplicaId } from "../raft/mod.ts";
+import { AskedLeader } from "./asked-leader.ts";
 import { type Deadlines, Timed } from "./deadlines.ts";
 import type { ReadIndexReply, RefusalReason } from "./peer-messages.ts";
 import type { Links } from "./ports.ts";
@@ -36,8 +37,6 @@ export class ReadWaiter extends Timed {
 /** What one read id asks for: reads of our own, and followers' requests. */
 type Asked = { readonly reads: readonly ReadWaiter[]; readonly requests: readonly Request[] };
 type Request = { readonly from: ReplicaId; readonly requestId: number };
-/** A ReadIndex on its way to the leader. */
-type AskedLeader = { readonly reads: readonly ReadWaiter[]; readonly to: ReplicaId; readonly at: number };
 
 export type ReadsOptions = {
   readonly deadlines: Deadlines;
@@ -56,12 +55,13 @@ export class Reads {
   /** One counter for both: an id is never used again, whoever was asked. */
   #lastId = 0;
   readonly #asked = new Map<number, Asked>();
-  readonly #askedLeader = new Map<number, AskedLeader>();
+  readonly #askedLeader: AskedLeader<ReadWaiter>;
   #confirmed: ReadWaiter[] = [];
   #count = 0;
 
   constructor(options: ReadsOptions) {
     this.#options = options;
+    this.#askedLeader = new AskedLeader(options.heartbeatMs);
   }
 
   get count(): number {
@@ -92,7 +92,7 @@ export class Reads {
 
   /** Asks for everything that waits, once: the core if this node leads, else the leader. */
   flush(raft: Raft, leaderId: ReplicaId | null, self: ReplicaId): void {
-    if (this.#unasked.length === 0 && this.#requests.length === 0) return;
+    if (this.#unasked.length === 0 && this.#requests.length === 0 && !this.#isOverdue()) return;
     const id = this.#lastId + 1;
     if (raft.read(id).ok) {
       this.#lastId = id;
@@ -117,25 +117,18 @@ export class Reads {
 
   /** The leader's answer; null = it leads no more, and the next one is asked in time. */
   reply(from: ReplicaId, { requestId, index }: ReadIndexReply): void {
-    const asked = this.#askedLeader.get(requestId);
-    if (asked === undefined || asked.to !== from || index === null) return;
-    this.#askedLeader.delete(requestId);
-    this.#confirm(asked.reads, index);
+    if (index === null) return;
+    this.#confirm(this.#askedLeader.answered(from, requestId, this.#options.now()), index);
   }
 
-  /** Takes back what was asked of another leader, or has had no answer for a heartbeat: it gets a new id. True: ask again. */
+  /** Takes back what was asked of another leader. True: there is something to ask for, also what had no answer in time. */
   reconsider(leaderId: ReplicaId | null): boolean {
-    const { now, heartbeatMs } = this.#options;
-    const before = now() - heartbeatMs;
-    for (const [id, asked] of this.#askedLeader) {
-      if (asked.to === leaderId && asked.at > before) continue;
-      this.#askedLeader.delete(id);
-      this.#takeBack(asked.reads);
-    }
+    this.#takeBack(this.#askedLeader.takeBackUnlessAskedOf(leaderId));
+    this.#askedLeader.prune();
     // Those whose deadline passed are let go here: without a leader nobody else looks at the lists.
     this.#unasked = this.#unasked.filter((read) => !read.settled);
     this.#confirmed = this.#confirmed.filter((read) => !read.settled);
-    return this.#unasked.length > 0;
+    return this.#unasked.length > 0 || this.#isOverdue();
   }
 
   /** Lets go every read whose index is applied. Called when nothing more is applied in this turn. True: some must ask again. */
@@ -157,12 +150,12 @@ export class Reads {
     const all = [
       this.#unasked,
       this.#confirmed,
-      ...[...this.#asked.values(), ...this.#askedLeader.values()].map((asked) => asked.reads),
+      this.#askedLeader.takeBack(),
+      ...[...this.#asked.values()].map((asked) => asked.reads),
     ];
     this.#unasked = [];
     this.#confirmed = [];
     this.#asked.clear();
-    this.#askedLeader.clear();
     for (const read of all.flat()) this.#settle(read, { ok: false, reason });
   }
 
@@ -175,13 +168,20 @@ export class Reads {
   }
 
   #askLeader(leader: ReplicaId): void {
+    const { links, now } = this.#options;
     this.#unasked = this.#unasked.filter((read) => !read.settled);
     // While one is on its way, what arrives gathers for the next: fewer messages, and the answer is a round trip away.
-    if (this.#unasked.length === 0 || this.#askedLeader.size > 0) return;
+    if (this.#unasked.length + this.#askedLeader.reads.length === 0 || !this.#askedLeader.mayAsk(now())) {
+      return;
+    }
     const requestId = ++this.#lastId;
-    if (!this.#options.links.send(leader, { type: "ReadIndex", requestId }, "control")) return;
-    this.#askedLeader.set(requestId, { reads: this.#unasked, to: leader, at: this.#options.now() });
+    if (!links.send(leader, { type: "ReadIndex", requestId }, "control")) return;
+    this.#askedLeader.asked(leader, requestId, this.#unasked, now());
     this.#unasked = [];
+  }
+
+  #isOverdue(): boolean {
+    return this.#askedLeader.reads.length > 0 && this.#askedLeader.mayAsk(this.#options.now());
   }
 
   #confirm(reads: readonly ReadWaiter[], index: number | null): void {

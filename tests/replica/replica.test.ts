@@ -260,6 +260,28 @@ describe("reads", () => {
     nothingWaits(world);
   });
 
+  test("over links slower than a heartbeat a follower's reads are answered by the first answer, and few are asked for", async () => {
+    const world = await started();
+    const node = follower(world);
+    world.lagMs = 90;
+    await world.run(1000);
+    node.sent.length = 0;
+    for (let nth = 0; nth < 10; nth++) {
+      const began = world.timeline.now;
+      // Another one comes while the first is asked for: the next answer is for it.
+      const first = node.replica.read({ type: "linearizable" }, { timeoutMs: 2000 });
+      await world.run(60);
+      const second = node.replica.read({ type: "linearizable" }, { timeoutMs: 2000 });
+      assert((await world.settle(first)).ok);
+      const took = world.timeline.now - began;
+      assert(took < 4 * (world.lagMs + 2) + 60, `the first took ${took} ms`);
+      assert((await world.settle(second)).ok);
+    }
+    const asked = node.sent.filter(({ type }) => type === "ReadIndex").length;
+    assert(asked <= 30, `${asked} times was asked for 20 reads`);
+    nothingWaits(world);
+  });
+
   test("a stale read says how old it is, and is refused when it is too old", async () => {
     const world = await started();
     const node = follower(world);

@@ -28,6 +28,8 @@ export type WorldOptions<Query, Answer> = {
 export class World<Query, Answer> {
   readonly timeline: Timeline = new Timeline();
   readonly network: MemoryNetwork;
+  /** What every message takes besides, ms. */
+  lagMs = 0;
   readonly nodes: ReadonlyMap<string, TestNode<Query, Answer>>;
   readonly random: () => number;
   readonly options: WorldOptions<Query, Answer>;
@@ -35,7 +37,8 @@ export class World<Query, Answer> {
   constructor(options: WorldOptions<Query, Answer>) {
     this.options = options;
     this.random = seededRandom(printedSeed("replica"));
-    this.network = new MemoryNetwork({ scheduler: this.timeline, latencyMs: () => 0.5 + this.random() });
+    const latencyMs = () => this.lagMs + 0.5 + this.random();
+    this.network = new MemoryNetwork({ scheduler: this.timeline, latencyMs });
     this.nodes = new Map(options.ids.map((id) => [id, new TestNode(id, this)]));
   }
 
