@@ -302,6 +302,7 @@ export class Clients<Query, Answer, State, Input, Output> {
         );
       }
       this.counts.reads++;
+      invariants.readAnswered(node.name);
       if (index < floor) {
         invariants.fail(
           "Linearizable reads",

@@ -24,6 +24,10 @@ export class Invariants {
   violation: Violation | null = null;
   /** AppendEntries with entries that were sent: what a committed entry costs. */
   entryMessages = 0;
+  /** Entries in them, each as often as it was sent. */
+  entriesSent = 0;
+  /** Reads that were answered, stale ones apart, by the name of the node that was asked. */
+  readonly readsAnswered = new Map<string, number>();
   /** Disks that were lost. */
   wipes = 0;
   readonly electorate = new Electorate();
@@ -122,6 +126,7 @@ export class Invariants {
     message: { term: number; prevLogIndex: number; prevLogTerm: number; entries: readonly Entry[] },
   ): void {
     this.entryMessages++;
+    this.entriesSent += message.entries.length;
     let previousTerm = message.prevLogTerm;
     let index = message.prevLogIndex;
     for (const entry of message.entries) {
@@ -272,6 +277,10 @@ export class Invariants {
     const on = [...this.#bit.keys()].filter(holds).join(", ") || "no node";
     const joint = outgoing.length > 0 ? ` and ${outgoing.join(", ")}` : "";
     return `${what} which is durable only on ${on}; it takes a majority of ${voters.join(", ")}${joint}`;
+  }
+
+  readAnswered(node: string): void {
+    this.readsAnswered.set(node, (this.readsAnswered.get(node) ?? 0) + 1);
   }
 
   acknowledged(node: string, operation: string, index: number, term: number): void {

@@ -20,6 +20,8 @@ export type RunOptions = {
   readonly mustCommit?: readonly (readonly [fromMs: number, toMs: number])[];
   /** Of whoever led last at the first of these times, ms, another has taken over by the second. */
   readonly mustLead?: readonly (readonly [fromMs: number, toMs: number])[];
+  /** Between these times, ms, every node must answer a read that is not stale. */
+  readonly mustRead?: readonly (readonly [fromMs: number, toMs: number])[];
   /** Numbers of the faults that are carried out; absent = all. */
   readonly keepFaults?: readonly number[];
   /** Clients stop after so many operations. */

@@ -44,6 +44,7 @@ function problemOf(value: unknown): string | null {
     durationMs: number(1, 1e8),
     mustCommit: optional(span),
     mustLead: optional(span),
+    mustRead: optional(span),
     faults: listOf(faultIn({ nodes, durationMs, changing })),
   });
 }

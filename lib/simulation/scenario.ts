@@ -17,6 +17,8 @@ export type Scenario = {
   readonly mustCommit?: readonly (readonly [fromMs: number, toMs: number])[];
   /** Of whoever led last at the first of these times, ms, another has taken over by the second. */
   readonly mustLead?: readonly (readonly [fromMs: number, toMs: number])[];
+  /** Between these times, ms, every node must answer a read that is not stale. */
+  readonly mustRead?: readonly (readonly [fromMs: number, toMs: number])[];
 };
 
 export const builtInScenarios: readonly Scenario[] = [
@@ -139,6 +141,17 @@ export const builtInScenarios: readonly Scenario[] = [
     faults: ["n1", "n2", "n3"].map((node, at) => ({ at: 4000 + at * 4000, forMs: 2500, type: "stop", node })),
     mustCommit: [[3000, 4000], [5500, 6500], [9500, 10_500], [13_500, 14_500]],
   },
+  {
+    name: "far-apart",
+    description:
+      "Answers take three heartbeats from anywhere to anywhere: writes go on, and every node answers reads.",
+    durationMs: 20_000,
+    mustCommit: [[3000, 5000], [9000, 11_000], [15_000, 17_000]],
+    mustRead: [[3000, 6000], [9000, 12_000], [15_000, 18_000]],
+    faults: ["n1", "n2", "n3"].map((node) => ({
+      ...{ at: 1500, forMs: 18_000, type: "lag", side: [node], delayMs: 75 },
+    })),
+  },
   ...memberScenarios,
 ];
 
@@ -148,11 +161,12 @@ export function findScenario(name: string): Scenario | undefined {
 
 /** The run that a scenario describes; the seed draws what it leaves open (delays, clients). */
 export function runOptionsOf(scenario: Scenario, seed: number): RunOptions {
-  const { nodes = 3, durationMs, faults, mustCommit, mustLead, founders } = scenario;
+  const { nodes = 3, durationMs, faults, mustCommit, mustLead, mustRead, founders } = scenario;
   return {
     ...{ seed, nodes, durationMs, faults },
     ...(mustCommit === undefined ? {} : { mustCommit }),
     ...(mustLead === undefined ? {} : { mustLead }),
+    ...(mustRead === undefined ? {} : { mustRead }),
     ...(founders === undefined ? {} : { founders }),
   };
 }

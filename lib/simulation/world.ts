@@ -133,7 +133,7 @@ class World<Query, Answer, State, Input, Output> {
       this.#schedule,
       options.keepFaults === undefined ? null : new Set(options.keepFaults),
     );
-    expectInTime(options, { timeline, ledger: this.#ledger, invariants, durationMs });
+    expectInTime(options, { timeline, ledger: this.#ledger, invariants, durationMs, nodes: this.#nodes });
     this.#sampleLater();
   }
 
@@ -317,10 +317,10 @@ class World<Query, Answer, State, Input, Output> {
   }
 
   #checkCost(): void {
-    const { entryMessages, elections, wipes } = this.#invariants;
+    const { entryMessages, entriesSent, elections, wipes } = this.#invariants;
     if (this.#operators !== null && this.#operators.joined + wipes > 0) return;
     const complaint = brokenCost({
-      entryMessages,
+      ...{ entryMessages, entriesSent },
       committed: this.#ledger.top,
       leaders: elections.count,
       followers: this.#nodes.length - 1,

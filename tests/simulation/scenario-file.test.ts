@@ -110,7 +110,13 @@ test("what is built in could stand in a file", () => {
 });
 
 test("what a file leaves out has a value, what it says is kept", () => {
-  const given = { durationMs: 5000, faults: [crash], mustCommit: [[1000, 4000]], mustLead: [[1, 4000]] };
+  const given = {
+    durationMs: 5000,
+    faults: [crash],
+    mustCommit: [[1000, 4000]],
+    mustLead: [[1, 4000]],
+    mustRead: [[2000, 4000]],
+  };
   const parsed = parseScenario(JSON.stringify(given));
   assert(parsed.ok);
   assertEquals(parsed.scenario as unknown, { name: "scenario", description: "", ...given });

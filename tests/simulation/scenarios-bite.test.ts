@@ -35,6 +35,7 @@ const cases: readonly [scenario: string, bug: string, changes: readonly Change[]
   ["isolated-frozen-leader", "a read from local belief (05)", [{ patch: "05-" }], "Linearizable reads"],
   ["isolated-frozen-leader", "a lease by a stopped clock", [noDoubtAboutClocks], "Linearizable reads"],
   ["all-move", "gossip that tells no address", [gossipTellsNoAddress], "Liveness"],
+  ["far-apart", "a ReadIndex given up each heartbeat (34d)", [{ patch: "34d-" }], "Availability"],
   ["leader-partition", "requests that never end", [deadlinesNeverEnd], "Patience"],
 ];
 

@@ -74,6 +74,23 @@ describe("made smaller", () => {
     assertEquals([result === failed, runs, tries], [true, 7, 7]);
   });
 
+  test("where something should have happened by a time, operations are not taken away: that would be why", async () => {
+    const options: RunOptions = {
+      ...{ seed: 1, nodes: 3, durationMs: 9000, mustCommit: [[1000, 3000], [5000, 8000]] },
+      mustRead: [[5000, 8000]],
+      faults: [
+        { at: 3000, forMs: 100, type: "transfer" },
+        { at: 4000, forMs: 4500, type: "blackout" },
+      ],
+    };
+    const run = (changed: RunOptions) => runWorld(kvWorkload(), changed);
+    const failed = await run(options);
+    assertEquals(failed.violation?.invariant, "Availability");
+    const { result } = await shrink(failed, run, 60);
+    assertEquals([result.options.keepFaults, result.options.maxOperations], [[1], undefined]);
+    assertEquals(result.violation, failed.violation);
+  });
+
   test("a machine that keeps state outside its store, for real", async () => {
     const { oracle: _sees, ...workload } = kvWorkload();
     // After a restart it counts anew: replicas differ.
