@@ -3,6 +3,9 @@
 // link that is slower than our patience the answer to the first comes when it has been asked for again.
 import type { ReplicaId } from "../raft/mod.ts";
 
+/** No wait is longer than so many heartbeats: what was slow or lost once may be neither by now. */
+const maxHeartbeats = 20;
+
 /** Of the reads that wait, the first so many were there when this id was sent. */
 type Asking = { readonly id: number; readonly covers: number; readonly at: number };
 
@@ -34,7 +37,7 @@ export class AskedLeader<Read extends { readonly settled: boolean }> {
 
   /** `more` reads are asked for together with those that wait already, under a new id. */
   asked(to: ReplicaId, id: number, more: readonly Read[], now: number): void {
-    this.#waitMs = this.#askings.length === 0 ? this.#patienceMs : this.#waitMs * 2;
+    this.#waitMs = this.#askings.length === 0 ? this.#patienceMs : this.#bounded(this.#waitMs * 2);
     this.#to = to;
     this.#reads = [...this.#reads, ...more];
     this.#askings = [...this.#askings, { id, covers: this.#reads.length, at: now }];
@@ -45,7 +48,7 @@ export class AskedLeader<Read extends { readonly settled: boolean }> {
     const asking = this.#askings.find((other) => other.id === id);
     if (asking === undefined || from !== this.#to) return [];
     const answered = this.#reads.slice(0, asking.covers);
-    this.#patienceMs = Math.max(this.#heartbeatMs, 2 * (now - asking.at));
+    this.#patienceMs = this.#bounded(2 * (now - asking.at));
     this.#keep((_, at) => at >= asking.covers);
     return answered;
   }
@@ -66,6 +69,10 @@ export class AskedLeader<Read extends { readonly settled: boolean }> {
     this.#reads = [];
     this.#askings = [];
     return reads;
+  }
+
+  #bounded(ms: number): number {
+    return Math.min(Math.max(ms, this.#heartbeatMs), maxHeartbeats * this.#heartbeatMs);
   }
 
   #keep(isKept: (read: Read, at: number) => boolean): void {
