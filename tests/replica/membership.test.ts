@@ -376,6 +376,27 @@ describe("changes", () => {
     nothingBroke(world);
   });
 
+  test("a leader that is removed while it stops, and waits for a successor, is quiet", async () => {
+    const world = await formed(["n1", "n2", "n3"]);
+    const old = await world.elected();
+    world.isolate(old.id, { silent: true });
+    const stopped = old.replica.stop(20_000);
+    const others = founders.filter((id) => id !== old.id);
+    await world.until("another leads", () => {
+      return others.some((id) => world.node(id).replica.status().role === "leader");
+    });
+    const request = { type: "remove", id: old.id, force: false } as const;
+    assert((await ask(world, leaderAmong(world, others), request)).ok);
+    await votersAre(world, others);
+    world.network.healAll();
+    await world.until("it knows", () => old.log.some((line) => line.includes("was removed")));
+    const from = old.sent.length;
+    await world.run(5000);
+    assertEquals(old.sent.slice(from).filter(({ type }) => type === "RequestVote"), []);
+    await world.settle(stopped, 20_000);
+    nothingBroke(world);
+  });
+
   test("two changes at once: one waits for the other", async () => {
     const world = await formed(["n1", "n2", "n3", "n4", "n5"]);
     world.node("n4").start();

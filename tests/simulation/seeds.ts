@@ -1,7 +1,7 @@
 // Every seed that ever showed a fault of ours, with what it showed: replayed by world.test.ts for ever.
 //
 // A seed means another run whenever something draws otherwise or happens at another time. That was so last when links
-// learned to lag, and when leaders learned how long an answer takes: since then only the seeds with `zoo` have been seen
+// learned to lag, and when leaders and readers learned how long an answer takes: since then only the seeds with `zoo` have been seen
 // to fail again, each with that bug put in. The others are runs like any other, kept with what they once showed.
 import type { RunOptions } from "../../lib/simulation/mod.ts";
 
@@ -113,13 +113,12 @@ export const foundSeeds: readonly FoundSeed[] = [
   {
     run: { seed: 506073, nodes: 5, durationMs: 60_000 },
     keys: 6,
-    showed: "nothing here; a removed node that is asked to stop campaigns, with that bug put in",
-    zoo: "44",
+    showed:
+      "nothing here; a removed node that is asked to stop campaigns, with that bug put in, until runs changed",
   },
   {
     run: { seed: 395397, nodes: 3, durationMs: 60_000 },
-    showed: "nothing here; a lease that runs from the answer, where links lag",
-    zoo: "06",
+    showed: "nothing here; a lease that runs from the answer, where links lag, until runs changed",
   },
   {
     run: { seed: 936, nodes: 3, durationMs: 60_000 },
