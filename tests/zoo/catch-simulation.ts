@@ -1,6 +1,6 @@
 // Runs inside a copy of the code that has a bug put in: whole clusters in the deterministic world, first the seeds that
-// show a bug of the zoo today, then scenarios, the other kept seeds, and fresh ones, for so many milliseconds. Prints one line of JSON: how much it has
-// simulated, and the first violation, or null.
+// show a bug of the zoo today, then scenarios, the other kept seeds, and fresh ones, for so many milliseconds. Prints one
+// line of JSON: how much it has simulated, and the first violation, or null.
 import {
   builtInScenarios,
   kvWorkload,
