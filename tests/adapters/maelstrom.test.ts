@@ -101,7 +101,7 @@ describe("maelstrom", () => {
         ...{ router, random, nodes, goOn: () => !faultsOver, pauseMs: 60 },
         keys: [0, 1, "two", { three: [3] }],
       });
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < 4; round++) {
         const shuffled = nodes.map((id) => ({ id, at: random() })).sort((a, b) => a.at - b.at).map(({ id }) =>
           id
         );
@@ -121,7 +121,7 @@ describe("maelstrom", () => {
       console.log(
         `lin-kv: ${history.length} operations, ${done} done, ${unknown} unknown, ${router.messages} messages`,
       );
-      assert(done > 500, `only ${done} operations were done`);
+      assert(done > 100, `only ${done} operations were done`);
       const model = kvModel();
       const verdict = checkHistory(model, history);
       const why = explain(model, verdict).map((each) => explanationText(each)).join("\n");
