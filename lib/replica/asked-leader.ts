@@ -47,15 +47,18 @@ export class AskedLeader<Read extends { readonly settled: boolean }> {
   answered(from: ReplicaId, id: number, now: number): readonly Read[] {
     const asking = this.#askings.find((other) => other.id === id);
     if (asking === undefined || from !== this.#to) return [];
-    const answered = this.#reads.slice(0, asking.covers);
+    const { covers } = asking;
+    const answered = this.#reads.slice(0, covers);
     this.#patienceMs = this.#bounded(2 * (now - asking.at));
-    this.#keep((_, at) => at >= asking.covers);
+    this.#keep(this.#reads.slice(covers), (other) => other - covers);
     return answered;
   }
 
   /** Lets go of what has ended by itself. */
   prune(): void {
-    if (this.#reads.some(({ settled }) => settled)) this.#keep(({ settled }) => !settled);
+    const waits = ({ settled }: Read) => !settled;
+    if (this.#reads.every(waits)) return;
+    this.#keep(this.#reads.filter(waits), (covers) => this.#reads.slice(0, covers).filter(waits).length);
   }
 
   /** All that wait, to be asked of somebody else; answers to what is out are none any more. */
@@ -75,12 +78,11 @@ export class AskedLeader<Read extends { readonly settled: boolean }> {
     return Math.min(Math.max(ms, this.#heartbeatMs), maxHeartbeats * this.#heartbeatMs);
   }
 
-  #keep(isKept: (read: Read, at: number) => boolean): void {
-    const kept = this.#reads.map(isKept);
-    const covered = (covers: number) => kept.slice(0, covers).filter(Boolean).length;
+  /** Of the reads, these are left: of those that an asking covered, so many. One that covers none any more is over. */
+  #keep(reads: readonly Read[], left: (covers: number) => number): void {
     this.#askings = this.#askings
-      .map((asking) => ({ ...asking, covers: covered(asking.covers) }))
+      .map((asking) => ({ ...asking, covers: left(asking.covers) }))
       .filter(({ covers }) => covers > 0);
-    this.#reads = this.#reads.filter((_, at) => kept[at]);
+    this.#reads = reads;
   }
 }

@@ -1,4 +1,4 @@
-// The scenarios of the course simulator at full length in virtual time: the same clients, faults and judgement as with
+// The scenarios of the course simulator in virtual time, at full length or shorter: the same clients, faults and judgement as with
 // real processes (datacenter-simulator.ts), in half a second a run, and the same run again from its seed.
 import { seededRandom } from "../support/random.ts";
 import { Clients } from "./datacenter-clients.ts";
@@ -13,7 +13,7 @@ const leastMs = 0.1;
 /** Where clients hear their replies. */
 const clients = "clients";
 
-export type World = {
+export type VirtualOptions = {
   /**
    * On a machine that is busy every datagram waits for up to so long before anybody looks at it, ms: a replica has been
    * deposed or a value written before an older answer is read. Default 0.
@@ -23,8 +23,12 @@ export type World = {
   readonly lifetimeMs?: number;
 };
 
-export async function runVirtually(scenario: Scenario, seed: number, world: World = {}): Promise<Report> {
-  return await new VirtualRun(scenario, seed, { slowMs: 0, lifetimeMs: 30_000, ...world }).run();
+export async function runVirtually(
+  scenario: Scenario,
+  seed: number,
+  options: VirtualOptions = {},
+): Promise<Report> {
+  return await new VirtualRun(scenario, seed, { slowMs: 0, lifetimeMs: 30_000, ...options }).run();
 }
 
 class VirtualRun {
@@ -40,7 +44,7 @@ class VirtualRun {
   #dropped = 0;
   #inDeadHands = 0;
 
-  constructor(scenario: Scenario, seed: number, { slowMs, lifetimeMs }: Required<World>) {
+  constructor(scenario: Scenario, seed: number, { slowMs, lifetimeMs }: Required<VirtualOptions>) {
     this.#lifetimeMs = lifetimeMs;
     this.#scenario = scenario;
     this.#random = seededRandom(seed);
